@@ -1,0 +1,67 @@
+import shlex
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+# The library of this checkout, for the rules below and for the stages that they start.
+LIBRARY = f"{workflow.basedir}/src"
+sys.path.insert(0, LIBRARY)
+shell.prefix(
+    f"export PYTHONPATH={shlex.quote(LIBRARY)}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
+)
+
+from swsr.experiments import STAGE_OF, STARTS, Homes, expand, name_of, trainings
+from swsr.settings import matching_files, split_entry
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+try:
+    STUDIES = expand(config)
+except ValueError as error:
+    raise WorkflowError(str(error)) from None
+# The study itself; the others are its experiments.
+SETTINGS = next(iter(STUDIES.values()))
+
+
+include: "workflow/paths.smk"
+include: "workflow/rules/settings.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/network_2d.smk"
+include: "workflow/rules/network_3d.smk"
+include: "workflow/rules/joint.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/compare.smk"
+include: "workflow/rules/apply.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/start.smk"
+
+
+localrules:
+    all,
+    apply,
+    settings,
+
+
+rule all:
+    default_target: True
+    input:
+        # All results, not only the last ones: a deleted one is made again.
+        [stores_of(study).values() for study in STUDIES],
+        [
+            trained(study, stage).values()
+            for study in STUDIES
+            for stage in trainings_of(study)
+        ],
+        [evaluation(study).values() for study in STUDIES],
+        report_of(STUDY),
+        [COMPARE] if COMPARED else [],
+
+
+onstart:
+    write_plan(log)
+
+
+onsuccess:
+    show_summary()

@@ -1,0 +1,150 @@
+"""Does the memory of a stage grow with the length of a series?
+
+Peak resident memory of each stage, in a process of its own, for a series of 1, 5 and 20 times as
+many frames. Prints a table of ratios to the shortest series and writes memory.json.
+
+    python benchmarks/memory.py [--frames 36] [--points 160]
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+import yaml
+
+from swsr.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TIMES = (1, 5, 20)
+CHUNK_FRAMES = 8
+CACHE_MB = 16
+STAGES = (
+    "extract", "downscale", "upscale", "train_2d", "infer_2d", "apply", "train_3d", "infer_3d",
+    "evaluate",
+)  # fmt: skip
+
+
+def write_frames(path: Path, num_frames: int, points: int) -> None:
+    """Waves that travel east, on `points` latitudes and twice as many longitudes."""
+    lat = np.linspace(-90, 90, points, endpoint=False) + 90 / points
+    lon = np.arange(2 * points) * 180 / points
+    random = np.random.default_rng(0)
+    phases = random.uniform(0, 2 * np.pi, 12)
+    angle = np.radians(lon)[None] * np.arange(1, 13)[:, None] + phases[:, None]
+    shape = np.cos(np.radians(lat))[:, None] ** 2
+    frames = np.empty((num_frames, points, 2 * points), "float32")
+    for number in range(num_frames):
+        frames[number] = shape * np.cos(angle - 0.1 * number).sum(axis=0) * 1e-5
+    xr.Dataset(
+        {"vorticity": (("time", "lat", "lon"), frames, {"units": "s-1"})},
+        {
+            "time": xr.date_range("2000-01-01", periods=num_frames, freq="h"),
+            "lat": ("lat", lat, {"units": "degrees_north"}),
+            "lon": ("lon", lon, {"units": "degrees_east"}),
+        },
+    ).to_netcdf(path, encoding={"vorticity": {"chunksizes": (1, points, 2 * points)}})
+
+
+def write_settings(folder: Path) -> None:
+    """The settings file of each stage: the default study's, one short epoch each."""
+    config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    config["source"] |= {"kind": "files", "train": ["frames.nc"], "test": []}
+    config["extract"] |= {"chunk_frames": CHUNK_FRAMES}
+    for stage in ("train_2d", "train_3d"):
+        config[stage] |= {"epochs": 1, "patch_points": 16}
+    settings = Settings.from_mapping(config)
+    for stage in ("extract", "downscale", "upscale", "train_2d", "train_3d", "evaluate", "apply"):
+        (folder / f"{stage}.json").write_text(settings.for_stage(stage).to_json())
+
+
+def arguments(folder: Path, stage: str) -> list[str]:
+    """What a stage is called with."""
+    truth, low, raw, two, three = (
+        str(folder / name / "train_0.json")
+        for name in ("truth", "low", "raw", "infer_2d", "infer_3d")
+    )
+    networks = [str(folder / f"train_{d}" / "network.safetensors") for d in ("2d", "3d")]
+    # One store stands for all methods that evaluate reads: it is their number that costs.
+    methods = ["bicubic", "network_2d", "network_3d_raw", "network_3d_processed", "combined_raw"]
+    stores = [f"truth={folder}/truth", f"low={folder}/low", *(f"{m}={folder}/raw" for m in methods)]
+    trained = [
+        f"{name}={folder}/train_2d/metrics.json" for name in ("2d", "3d_raw", "3d_processed")
+    ]
+    paths = {
+        "extract": ["--files", f"{folder}/frames.nc", "--output", truth],
+        "downscale": ["--high", truth, "--output", low],
+        "upscale": ["--low", low, "--like", truth, "--output", raw],
+        "train_2d": ["--low", low, "--high", truth, "--output", f"{folder}/train_2d"],
+        "infer_2d": ["--network", networks[0], "--low", low, "--like", truth, "--output", two],
+        "apply": [networks[0], f"{folder}/coarse.nc", f"{folder}/fine.zarr"],
+        "train_3d": ["--frames", raw, "--high", truth, "--output", f"{folder}/train_3d"],
+        "infer_3d": ["--network", networks[1], "--frames", raw, "--output", three],
+        "evaluate": [
+            "--stores", *stores, "--series", "train_0=train", "--network", networks[0],
+            "--training", *trained, "--output", f"{folder}/evaluate",
+        ],
+    }  # fmt: skip
+    settings = folder / f"{stage}.json"
+    given = ["--settings", str(settings)] if settings.exists() else []
+    return [stage, *paths[stage], *given, "--cache-mb", str(CACHE_MB), "--threads", "1"]
+
+
+def peak_mb(command: list[str]) -> float:
+    """Peak resident memory of a command, from what the system counted for it."""
+    process = subprocess.Popen([sys.executable, "-m", "swsr", *command], stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)}: failed")
+    return usage.ru_maxrss / 1024
+
+
+def measure(num_frames: int, points: int, stages: tuple[str, ...]) -> dict[str, float]:
+    """MB of each stage over one series."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, size in (("frames.nc", points), ("coarse.nc", points // 2)):
+            # Elsewhere: the system counts the peak of a parent as that of its children too.
+            process = get_context("spawn").Process(
+                target=write_frames, args=(folder / file, num_frames, size)
+            )
+            process.start()
+            process.join()
+        write_settings(folder)
+        return {stage: peak_mb(arguments(folder, stage)) for stage in stages}
+
+
+def main() -> None:
+    """Measure, print the table, write memory.json."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--frames", type=int, default=36, help="of the shortest series")
+    parser.add_argument("--points", type=int, default=160, help="of lat; lon has twice as many")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    given = parser.parse_args()
+    stages = tuple(stage for stage in STAGES if stage in given.stages)
+    found = {times: measure(times * given.frames, given.points, stages) for times in TIMES}
+    frame_mb = 2 * given.points**2 * 4 / 2**20
+    print(
+        f"frames of {given.points} x {2 * given.points} points, {frame_mb:.2f} MB each; chunks of "
+        f"{CHUNK_FRAMES} frames; trainings keep {CACHE_MB} MB of frames\n"
+    )
+    lengths = " | ".join(f"{t * given.frames} frames" for t in TIMES[1:])
+    print(f"| stage | {TIMES[0] * given.frames} frames | {lengths} |")
+    print("| --- |" + " --: |" * len(TIMES))
+    for stage in stages:
+        first = found[TIMES[0]][stage]
+        ratios = " | ".join(f"{found[times][stage] / first:.2f}" for times in TIMES[1:])
+        print(f"| `{stage}` | {first:.0f} MB | {ratios} |")
+    data = " | ".join(f"{t * given.frames * frame_mb:.0f} MB" for t in TIMES)
+    print(f"| the truth itself | {data} |")
+    Path("memory.json").write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

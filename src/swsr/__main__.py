@@ -1,0 +1,288 @@
+"""One subcommand per stage: `python -m swsr STAGE --settings FILE ...`; `--help` lists them.
+
+Parses paths and flags, imports the stage, and runs it. Errors that a user can mend are one line
+and exit code 1. `python -m swsr status results/STUDY` says how far a study is.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swsr import __version__
+
+if TYPE_CHECKING:
+    from swsr.run import Run
+
+_ONE: dict[str, Any] = {"type": Path, "metavar": "PATH"}
+_MANY: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "PATH"}
+_PATHS: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "NAME=PATH"}
+_PLACE: dict[str, Any] = {"type": Path}
+"""An argument that is told by its place."""
+_OPTIONAL: dict[str, Any] = {"type": Path, "required": False, "metavar": "PATH"}
+_OPTIONALS: dict[str, Any] = _MANY | {"required": False}
+_SAMPLE: dict[str, Any] = {"type": int, "required": False, "metavar": "NUMBER"}
+_WORDS: dict[str, Any] = {"type": str, "nargs": "+", "metavar": "NAME=WORD"}
+
+_STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
+    "simulate": (
+        "run the embedded shallow-water simulation to NetCDF",
+        {"settings": _ONE, "seed": {"type": int}, "output": _ONE},
+    ),
+    "extract": (
+        "extract checked frames from files to Zarr",
+        {"settings": _ONE, "files": _MANY, "sample": _SAMPLE, "output": _ONE},
+    ),
+    "downscale": (
+        "make low-resolution frames by bicubic interpolation",
+        {"settings": _ONE, "high": _ONE, "output": _ONE},
+    ),
+    "upscale": (
+        "interpolate low-resolution frames back to the high grid",
+        {"settings": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
+    ),
+    "train_2d": (
+        "train the 2D network",
+        {"settings": _ONE, "low": _MANY, "high": _MANY, "output": _ONE},
+    ),
+    "infer_2d": (
+        "super-resolve a series with the 2D network",
+        {"network": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
+    ),
+    "train_3d": (
+        "train the 3D network",
+        {"settings": _ONE, "frames": _MANY, "high": _MANY, "output": _ONE},
+    ),
+    "infer_3d": (
+        "sharpen a series with the 3D network",
+        {"network": _ONE, "frames": _ONE, "output": _ONE},
+    ),
+    "train_joint": (
+        "train a 2D and a 3D network as one",
+        {"settings": _ONE, "low": _MANY, "high": _MANY, "start": _OPTIONALS, "output": _ONE},
+    ),
+    "infer_joint": (
+        "super-resolve a series with both as one",
+        {"network": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
+    ),
+    "evaluate": (
+        "compare all methods with the truth",
+        {
+            "settings": _ONE,
+            "stores": _PATHS,
+            "series": _WORDS,
+            "network": _ONE,
+            "training": _PATHS,
+            "output": _ONE,
+        },
+    ),
+    "apply": (
+        "super-resolve frames that have no truth: apply NETWORK_2D COARSE FINE",
+        {
+            "network": _PLACE,
+            "coarse": _PLACE,
+            "output": _PLACE,
+            "then": _OPTIONAL,
+            "settings": _OPTIONAL,
+        },
+    ),
+    "report": (
+        "write all that was found to one HTML page",
+        {
+            "stores": _PATHS,
+            "series": _WORDS,
+            "evaluation": _ONE,
+            "training": _PATHS,
+            "study": _ONE,
+            "output": _ONE,
+        },
+    ),
+    "compare": (
+        "put the figures of several studies side by side",
+        {"evaluations": _PATHS, "training": _PATHS, "output": _ONE},
+    ),
+}
+
+# Commands that answer a question and have no rule: function, summary, arguments; what it returns is
+# printed.
+_TOOLS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
+    "export": (
+        "export",
+        "write a trained network as ONNX, for programs without torch",
+        {
+            "network": {"type": Path, "metavar": "NETWORK"},
+            "output": {"type": Path, "metavar": "FILE.onnx"},
+        },
+    ),
+    "inspect": (
+        "inspect",
+        "say what is in files, and how a config reads them",
+        {
+            "files": {"type": Path, "nargs": "+", "metavar": "FILE"},
+            "--format": {"metavar": "NAME", "help": "as source.format; default: told by content"},
+        },
+    ),
+    "status": (
+        "describe",
+        "show how far a study is, also while it runs: done, running, failed, waiting",
+        {"study": {"type": Path, "metavar": "PATH", "help": "its folder, results/STUDY"}},
+    ),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one stage or tool and return the exit code."""
+    options = _parse(arguments)
+    stage = options.pop("stage")
+    if stage in _TOOLS:
+        return _answer(stage, options)
+    return _run_stage(stage, options, options.pop("flags"))
+
+
+def _answer(tool: str, options: dict[str, Any]) -> int:
+    try:
+        function = getattr(importlib.import_module(f"swsr.{tool}"), _TOOLS[tool][0])
+        print(function(**options))
+    except (ValueError, OSError) as error:
+        print(f"{tool}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run_stage(stage: str, options: dict[str, Any], flags: dict[str, Any]) -> int:
+    started = time.time()
+    # Heavy imports only now, so that --help and errors of usage are instant.
+    from swsr import communication
+    from swsr.run import Run, choose_device, open_log
+    from swsr.status import started_line
+
+    try:
+        log = open_log(stage, flags["log"], communication.launched_rank())
+    except OSError as error:
+        print(f"{stage}: the log cannot be written: {error}", file=sys.stderr)
+        return 1
+    communicator = None
+    if communication.launched_rank() == 0:
+        Run(log=log).note(started_line(flags["ranks"]))
+    try:
+        communicator = communication.start(flags["communication"], flags["ranks"])
+        device = choose_device(flags["device"], flags["threads"])
+        run = Run(communicator, device, log, flags["window_points"], flags["cache_mb"])
+        function = getattr(importlib.import_module(f"swsr.stages.{stage}"), stage)
+        recipe, twin = communicator.on_first(lambda: _take_over(stage, options, flags["studies"]))
+        if twin:
+            run.say(f"taken over from {twin}, which was made from the same")
+        else:
+            function(**options, run=run)
+        communicator.on_first(lambda: _record(options, started, run, recipe, twin))
+    except (ValueError, OSError) as error:
+        communication.fail(communicator, " ".join(str(error).split("\n")), log.error)
+        return 1
+    except Exception:
+        log.exception("a fault of swsr itself, please report it:")
+        communication.fail(communicator, "stopped", log.error)
+        return 1
+    return 0
+
+
+def _parse(arguments: list[str] | None) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(prog="swsr", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--version", action="version", version=__version__)
+    stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
+    for stage, (summary, names) in _STAGES.items():
+        command = stages.add_parser(stage, help=summary, description=summary)
+        for name, kind in names.items():
+            if kind is _PLACE:
+                command.add_argument(name, **kind)
+            else:
+                command.add_argument(f"--{name}", **({"required": True} | kind))
+        _add_flags(command)
+    for tool, (_, summary, given) in _TOOLS.items():
+        command = stages.add_parser(tool, help=summary, description=summary)
+        for name, kind in given.items():
+            command.add_argument(name, **kind)
+    options = vars(parser.parse_args(arguments))
+    if options["stage"] in _TOOLS:
+        return options
+    names = _STAGES[options["stage"]][1]
+    for name, kind in names.items():
+        if kind in (_PATHS, _WORDS):
+            options[name] = _as_mapping(parser, name, options[name], kind["type"])
+    flags = {name: value for name, value in options.items() if name not in (*names, "stage")}
+    return {name: options[name] for name in (*names, "stage")} | {"flags": flags}
+
+
+def _add_flags(command: argparse.ArgumentParser) -> None:
+    how = command.add_argument_group("how to run, without effect on the result")
+    how.add_argument("--log", type=Path, metavar="PATH", help="file for the log")
+    how.add_argument(
+        "--communication", choices=["none", "horovod", "torch", "mpi"], default="none",
+        help="what ranks communicate by",
+    )  # fmt: skip
+    how.add_argument(
+        "--studies", type=Path, metavar="PATH",
+        help="folder of studies from which an equal result is taken over; default: none is",
+    )  # fmt: skip
+    how.add_argument("--ranks", type=int, default=1, help="ranks that the launcher starts")
+    how.add_argument("--threads", type=int, help="threads of each rank; default: all cores")
+    how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    how.add_argument(
+        "--window-points", type=int, default=512, help="side of a window of inference, input points"
+    )
+    how.add_argument(
+        "--cache-mb",
+        type=int,
+        default=4096,
+        help="frames that a training rank keeps in memory",
+    )
+
+
+def _as_mapping(
+    parser: argparse.ArgumentParser, name: str, pairs: list[Any], kind: type
+) -> dict[str, Any]:
+    mapping = {}
+    for pair in map(str, pairs):
+        key, equals, value = pair.partition("=")
+        if not equals:
+            parser.error(f"--{name}: {pair!r} is not of the form name=value")
+        mapping[key] = kind(value)
+    return mapping
+
+
+def _take_over(
+    stage: str, options: dict[str, Any], studies: Path | None
+) -> tuple[str | None, Path | None]:
+    """The recipe of the result, and the result of another study that was taken over, if any."""
+    if studies is None:
+        return None, None
+    from swsr import sharing
+
+    recipe = sharing.recipe(stage, options)
+    return recipe, sharing.take_over(options["output"], recipe, studies)
+
+
+def _record(
+    options: dict[str, Any], started: float, run: "Run", recipe: str | None, twin: Path | None
+) -> None:
+    from swsr.provenance import provenance_path, write_provenance
+    from swsr.sharing import files_of
+    from swsr.status import finished_line
+
+    output = options["output"]
+    given = options.get("settings")
+    settings = json.loads(given.read_text()) if given else {}
+    origin = {
+        "recipe": recipe,
+        "files": [path.name for path in files_of(output)],
+        "taken_over_from": str(twin) if twin else None,
+    }
+    ranks = run.communicator.size
+    write_provenance(provenance_path(output), started, settings, ranks, origin)
+    run.note(finished_line(time.time() - started))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""Lines for web pages, as SVG: spectra, training, figures over time. Colours of Okabe and Ito."""
+
+import base64
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from swsr.maps import Colours
+
+# Colour, dashes and width: lines are told apart without colour, too.
+STYLES: dict[str, dict[str, Any]] = {
+    "truth": {"color": "#000000", "linestyle": "-", "linewidth": 2.2},
+    "bicubic": {"color": "#E69F00", "linestyle": "--"},
+    "network_2d": {"color": "#0072B2", "linestyle": "-"},
+    "network_3d_raw": {"color": "#CC79A7", "linestyle": ":"},
+    "combined_raw": {"color": "#D55E00", "linestyle": (0, (4, 1, 1, 1, 1, 1))},
+    "network_3d_processed": {"color": "#009E73", "linestyle": "-."},
+    "joint": {"color": "#56B4E9", "linestyle": (0, (6, 2))},
+    "combined_processed": {"color": "#009E73", "linestyle": "-."},
+}
+_SIZE = (5.4, 3.6)
+
+
+def spectrum_chart(
+    spectra: pd.DataFrame, quantity: str, unit: str, labels: Mapping[str, str]
+) -> str:
+    """Power by wavenumber: means over frames, and the range of 8 frames in 10, shaded.
+
+    `spectra` has the columns of `spectra.csv`; `labels` say what to call each method.
+    """
+    rows = spectra[spectra["quantity"] == quantity]
+    figure, axis = _figure()
+    first = rows[rows["method"] == rows["method"].iloc[0]]
+    _band(axis, first, "truth", "truth", "truth")
+    for method, each in rows.groupby("method", sort=False):
+        _band(axis, each, "power", str(method), labels[str(method)])
+    least = first["truth"].max() * 1e-9
+    axis.set(xscale="log", yscale="log", ylabel=f"{quantity} per wavenumber ({unit})")
+    axis.set_ylim(bottom=max(least, first["truth"].min() / 10))
+    _wavenumbers(axis, first)
+    return _as_uri(figure)
+
+
+def coherence_chart(spectra: pd.DataFrame, quantity: str, labels: Mapping[str, str]) -> str:
+    """Coherence with the truth by wavenumber, and the level down to which a scale is resolved."""
+    rows = spectra[spectra["quantity"] == quantity]
+    figure, axis = _figure()
+    for method, each in rows.groupby("method", sort=False):
+        axis.plot(
+            each["wavenumber"], each["coherence"], label=labels[str(method)], **STYLES[str(method)]
+        )
+    axis.axhline(0.5, color="grey", linewidth=0.8)
+    axis.set(xscale="log", ylim=(0, 1.03), ylabel=f"coherence of {quantity} (1)")
+    _wavenumbers(axis, rows[rows["method"] == rows["method"].iloc[0]])
+    return _as_uri(figure)
+
+
+def training_chart(histories: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) -> str:
+    """Validation PSNR and training loss by epoch; keys are the methods that are trained for."""
+    figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.4), layout="constrained")
+    for method, history in histories.items():
+        label, style = labels[method], STYLES[method]
+        marker = {"marker": "o", "markersize": 3} if len(history) < 40 else {}
+        axes[0].plot(history["epoch"], history["validation_psnr"], label=label, **style, **marker)
+        axes[1].plot(history["epoch"], history["train_loss"], label=label, **style, **marker)
+    axes[0].set(xlabel="epoch", ylabel="validation PSNR (dB)")
+    axes[1].set(xlabel="epoch", ylabel="training loss (1)", yscale="log")
+    for axis in axes:
+        _finish(axis)
+    return _as_uri(figure)
+
+
+def time_chart(values: pd.DataFrame, labels: Mapping[str, str], ylabel: str) -> str:
+    """A figure of every frame by each method.
+
+    Parameters
+    ----------
+    values
+        Columns series, time, method, value; series follow each other along the axis.
+    labels
+        What to call each method.
+    ylabel
+        Name and unit of the figure.
+    """
+    figure, axis = _figure()
+    series = list(dict.fromkeys(values["series"]))
+    for method, each in values.groupby("method", sort=False):
+        for index, name in enumerate(series):
+            part = each[each["series"] == name]
+            label = labels[str(method)] if index == 0 else None
+            style = STYLES[str(method)]
+            axis.plot(_positions(part, values, series), part["value"], label=label, **style)
+    axis.set(ylabel=ylabel, xlabel=f"test frame ({', '.join(series)})")
+    _finish(axis)
+    return _as_uri(figure)
+
+
+def colour_bar(colours: Colours, label: str) -> str:
+    """The scale of several pictures."""
+    figure, axis = plt.subplots(figsize=(6.4, 0.75), layout="constrained")
+    scale = ScalarMappable(Normalize(colours.low, colours.high), colours.name)
+    figure.colorbar(scale, cax=axis, orientation="horizontal", label=label, extend="both")
+    return _as_uri(figure)
+
+
+def _positions(part: pd.DataFrame, values: pd.DataFrame, series: list[str]) -> np.ndarray:
+    """Numbers of frames; those of a series start where the one before ends."""
+    name = part["series"].iloc[0]
+    before = series[: series.index(name)]
+    start = values[values["series"].isin(before)].groupby("series")["time"].nunique().sum()
+    times = np.unique(values.loc[values["series"] == name, "time"])
+    return start + np.searchsorted(times, part["time"])
+
+
+def _figure() -> tuple[Figure, Axes]:
+    return plt.subplots(figsize=_SIZE, layout="constrained")
+
+
+def _band(axis: Axes, rows: pd.DataFrame, column: str, method: str, label: str) -> None:
+    style = STYLES[method]
+    axis.plot(rows["wavenumber"], rows[column], label=label, **style)
+    axis.fill_between(
+        rows["wavenumber"], rows[f"{column}_low"], rows[f"{column}_high"],
+        color=style["color"], alpha=0.15, linewidth=0,
+    )  # fmt: skip
+
+
+def _wavenumbers(axis: Axes, rows: pd.DataFrame) -> None:
+    """Below the number of waves, above their length."""
+    axis.set_xlabel("wavenumber")
+    axis.set_xlim(1, rows["wavenumber"].max())
+    _finish(axis)
+    top = axis.secondary_xaxis("top")
+    lengths = [
+        length for length in (20000, 10000, 5000, 2000, 1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)
+        if rows["wavelength_km"].min() <= length <= rows["wavelength_km"].max()
+    ]  # fmt: skip
+    places = np.interp(-np.log(lengths), -np.log(rows["wavelength_km"]), np.log(rows["wavenumber"]))
+    top.set_xticks(np.exp(places), [str(length) for length in lengths], minor=False)
+    top.set_xticks([], minor=True)
+    top.set_xlabel("wavelength (km)")
+
+
+def _finish(axis: Axes) -> None:
+    axis.grid(visible=True, alpha=0.3)
+    for side in ("right", "top"):
+        axis.spines[side].set_visible(False)
+    axis.legend(fontsize=8, frameon=False)
+
+
+def _as_uri(figure: Figure) -> str:
+    data = io.BytesIO()
+    # The same figures give the same bytes.
+    with mpl.rc_context({"svg.hashsalt": "swsr"}):
+        figure.savefig(data, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    return "data:image/svg+xml;base64," + base64.b64encode(data.getvalue()).decode()

@@ -1,0 +1,107 @@
+"""Everything about the files of a study that can be known before anything runs.
+
+Only metadata are read. What is found is kept in a small file, so that the workflow, which asks at
+every start, opens the files again only when they or the settings changed.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from swsr.atomic import write_text
+from swsr.schema import check_divisible, check_frames
+from swsr.settings import Settings
+from swsr.sources.describe import describe
+from swsr.sources.files import open_files
+
+
+def check_files(settings: Settings, files: Mapping[str, list[Path]], found: Path) -> None:
+    """Check that the files of all series can be extracted, downscaled, split and trained on.
+
+    Parameters
+    ----------
+    settings
+        With `source.kind` files.
+    files
+        Name of each series -> its files, in order.
+    found
+        JSON file that gets what was found in each series: frames, grid, variables and units.
+
+    Raises
+    ------
+    ValueError
+        As the stages would raise it, with the file.
+    """
+    asked = _digest(settings, files)
+    if _answered(found) == asked:
+        return
+    series = {}
+    for name, paths in files.items():
+        sample = settings.sample(name)
+        with open_files(paths, settings.source, sample) as frames:
+            _check_series(settings, name, frames, str(paths[0]))
+            series[name] = _describe(frames)
+            series[name]["found"] = describe(paths, settings.source, frames)
+    _check_alike(series, files)
+    write_text(found, json.dumps({"asked": asked, "series": series}, indent=2) + "\n")
+
+
+def _check_series(settings: Settings, name: str, frames: xr.Dataset, origin: str) -> None:
+    check_frames(frames, origin)
+    check_divisible(frames, settings.downscale.scale, origin)
+    if name not in settings.series("train"):
+        return
+    settings.effective_split.ranges(frames.sizes["time"])
+    scales = {"train_2d": settings.downscale.scale, "train_3d": 1}
+    for stage, scale in scales.items():
+        points = getattr(settings, stage).patch_points
+        least = min(frames.sizes["lat"], frames.sizes["lon"]) // scale
+        if points is not None and points > least:
+            raise ValueError(
+                f"{stage}.patch_points is {points}, but frames of {origin} have only {least} "
+                "points there: use fewer, or null for whole frames"
+            )
+
+
+def _check_alike(series: dict[str, dict[str, Any]], files: Mapping[str, list[Path]]) -> None:
+    first, *others = series
+    for name in others:
+        for what in ("lat", "lon", "units"):
+            ours, theirs = series[name][what], series[first][what]
+            if ours != theirs:
+                raise ValueError(
+                    f"{files[name][0]}: its {what} {ours} are not those of {files[first][0]}, "
+                    f"{theirs}: all series of a study must be alike"
+                )
+
+
+def _describe(frames: xr.Dataset) -> dict[str, Any]:
+    return {
+        "frames": frames.sizes["time"],
+        "lat": frames.sizes["lat"],
+        "lon": frames.sizes["lon"],
+        "units": {
+            str(name): str(frames[name].attrs.get("units", "1")) for name in frames.data_vars
+        },
+    }
+
+
+def _digest(settings: Settings, files: Mapping[str, list[Path]]) -> str:
+    states = {
+        str(path): (path.stat().st_size, path.stat().st_mtime_ns)
+        for paths in files.values()
+        for path in paths
+    }
+    text = json.dumps([settings.to_json(), states], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _answered(found: Path) -> str | None:
+    try:
+        return str(json.loads(found.read_text())["asked"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,212 @@
+"""Networks and the state of a training on disk: safetensors, atomic, checked, never unpickled.
+
+The metadata of a file hold what is needed to use it, as JSON, and a digest of its tensors, so that
+a truncated or altered file is told from a whole one.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from swsr.atomic import atomic_path
+from swsr.networks import Network, build_network
+from swsr.scaling import Scaling
+
+_KEPT = 2
+"""Checkpoints kept, so that a damaged newest one loses an epoch and not the training."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a trained network is, beside its weights.
+
+    `scaling_minimum` and `scaling_maximum` are in `units`, one of each per variable; `spacing` is
+    the `schema.Spacing` of the frames that the network reads.
+    """
+
+    network: str
+    variables: tuple[str, ...]
+    units: tuple[str, ...]
+    scale: int
+    scaling_minimum: tuple[float, ...]
+    scaling_maximum: tuple[float, ...]
+    spacing: dict[str, Any]
+    settings: dict[str, Any]
+    version: dict[str, str]
+    inputs: dict[str, str]
+
+    @property
+    def scaling(self) -> Scaling:
+        """The scaling that the network was trained with."""
+        return Scaling(np.array(self.scaling_minimum), np.array(self.scaling_maximum))
+
+
+def save_network(path: Path, network: Network, card: Card) -> None:
+    """Write weights and card to one safetensors file."""
+    weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    _save(path, weights, asdict(card))
+
+
+def load_network(path: Path, dimension: str = "") -> tuple[Network, Card]:
+    """The network of a file, ready for inference, and its card.
+
+    Parameters
+    ----------
+    path
+        Written by `save_network`.
+    dimension
+        `2d` or `3d`: which the caller needs; either will do when none is given.
+
+    Raises
+    ------
+    ValueError
+        When the file is missing, damaged, holds no network, or one of another dimension.
+    """
+    weights, content = _load(path)
+    try:
+        card = Card(**{key: _tuples(value) for key, value in content.items()})
+    except TypeError:
+        raise ValueError(f"{path}: not a trained network (no card in its metadata)") from None
+    if not card.network.endswith(dimension):
+        raise ValueError(f"{path}: holds {card.network}, but a {dimension} network is needed")
+    network = build_network(card.network, len(card.variables), card.scale)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError:
+        raise ValueError(f"{path}: its weights do not fit {card.network}") from None
+    return network.eval(), card
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file of weights: equal trainings give equal digests."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come: finished epochs, and a row of figures for each.
+
+    Of the epoch in progress: `losses` are those of the batches behind it, `seconds` what they took.
+    """
+
+    epoch: int
+    history: list[dict[str, float]]
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Checkpoints:
+    """Checkpoints of one training, in a folder of their own.
+
+    Parameters
+    ----------
+    folder
+        Where they lie; made when needed.
+    identity
+        Digest of all that decides the result of the training. A checkpoint with another one is
+        never resumed.
+    """
+
+    def __init__(self, folder: Path, identity: str) -> None:
+        # A folder for each training: one of other settings may have come further.
+        self.folder, self.identity = folder / identity[:16], identity
+
+    def save(self, network: Network, optimizer: Optimizer, progress: Progress) -> None:
+        """Write the state, after an epoch or inside one, and drop the oldest ones."""
+        tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+        name = f"epoch_{progress.epoch:05d}"
+        if progress.losses:  # sorts after the epoch before
+            name += f"_batch_{len(progress.losses):07d}"
+        path = self.folder / f"{name}.safetensors"
+        _save(path, tensors, asdict(progress) | {"identity": self.identity})
+        for old in self._paths()[_KEPT:]:
+            old.unlink(missing_ok=True)
+
+    def find(self) -> tuple[Path | None, list[str]]:
+        """The newest whole checkpoint of this training, and a sentence on each one passed over."""
+        passed_over = []
+        for path in self._paths():
+            try:
+                _, content = _load(path)
+            except ValueError as error:
+                passed_over.append(f"{error}: passed over")
+                continue
+            if content.get("identity") == self.identity:
+                return path, passed_over
+            passed_over.append(f"{path}: of other settings, data or code: passed over")
+        return None, passed_over
+
+    def load(self, path: Path, network: Network, optimizer: Optimizer) -> Progress:
+        """Put the state of a checkpoint into `network` and `optimizer`."""
+        tensors, content = _load(path)
+        network.load_state_dict(_below("network.", tensors))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _below("optimizer.", tensors).items():
+            index, key = name.split(".")
+            state.setdefault(int(index), {})[key] = tensor
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+        return Progress(**{key: content[key] for key in asdict(Progress(0, []))})
+
+    def _paths(self) -> list[Path]:
+        return sorted(self.folder.glob("epoch_*.safetensors"), reverse=True)
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _save(path: Path, tensors: dict[str, Tensor], content: dict[str, Any]) -> None:
+    # One key only: safetensors writes several in any order, and equal files would differ.
+    metadata = {"swsr": json.dumps(content | {"digest": _digest(tensors)})}
+    try:
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, metadata)
+    except SafetensorError as error:  # how a full disk is told
+        raise OSError(f"{path}: cannot be written: {error}") from None
+
+
+def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: truncated or not safetensors ({error})") from None
+    if "swsr" not in metadata:
+        raise ValueError(f"{path}: not written by swsr (no metadata)")
+    content = json.loads(metadata["swsr"])
+    assert isinstance(content, dict)
+    if content.pop("digest", None) != _digest(tensors):
+        raise ValueError(f"{path}: damaged (its digest differs)")
+    return tensors, content
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

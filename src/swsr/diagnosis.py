@@ -1,0 +1,290 @@
+"""What a result is worth as physics: a row of figures and spectra per frame, then of all frames.
+
+Only whole frames on the truth's grid are diagnosed: of frames without their border neither spectra
+nor global means, seam or poles are known.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from swsr import bicubic, physics
+from swsr.geometry import Geometry
+from swsr.grids import Grid, area_mean
+from swsr.spectra import Modes, coherence, distance_db, effective_resolution, holds_power
+from swsr.zarr_io import chunk_frames
+
+COHERENT = 0.5
+"""Coherence with the truth down to which a scale counts as resolved."""
+
+LEAST_SHARE = 1e-6
+"""Of the variance: scales that hold less of it are not compared."""
+
+EDGE_POINTS = 2
+"""Width of what counts as seam and as pole, in points on each side."""
+
+RATIOS = {
+    "consistency": ("coarse_error", "coarse_variance"),
+    "flicker": ("change_error", "change"),
+    "extremes": ("extremes_error", "variance"),
+    "seam": ("seam_error", "beside_seam_error"),
+    "poles": ("poles_error", "beside_poles_error"),
+}
+"""Figure -> mean squares, over all frames, of whose ratio it is the root."""
+
+_ROLES = {
+    "vorticity": ("atmosphere_relative_vorticity", "ocean_relative_vorticity"),
+    "depth": (),
+    "u": ("eastward_wind", "x_wind", "eastward_sea_water_velocity", "sea_water_x_velocity"),
+    "v": ("northward_wind", "y_wind", "northward_sea_water_velocity", "sea_water_y_velocity"),
+}
+"""Parts of a shallow-water flow, known by these names or by CF standard names."""
+
+_UNITS = {
+    "vorticity": ("s-1", "s**-1", "1/s", "s^-1"),
+    "depth": ("m", "metre", "meter"),
+    "u": ("m s-1", "m/s", "m s**-1", "m s^-1"),
+    "v": ("m s-1", "m/s", "m s**-1", "m s^-1"),
+}
+
+Fields = Mapping[str, np.ndarray]
+"""Variable -> (n, lat, lon)."""
+
+
+def find_roles(frames: xr.Dataset) -> dict[str, str]:
+    """Which variable is vorticity, depth, u and v, where there is one in the unit of that role."""
+    roles: dict[str, str] = {}
+    for role, standard_names in _ROLES.items():
+        for name, variable in frames.data_vars.items():
+            known = name == role or variable.attrs.get("standard_name") in standard_names
+            if known and variable.attrs.get("units") in _UNITS[role]:
+                roles.setdefault(role, str(name))
+    return roles
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is known of a result, frame by frame.
+
+    Attributes
+    ----------
+    squares
+        A row per frame (series, time); columns (variable, mean square) for `RATIOS`.
+    means
+        The same rows; columns (mass, energy or enstrophy; `result` or `truth`).
+    spectra
+        Variable, "kinetic energy" or "enstrophy" -> power of the result, of the truth, and what
+        they share: (3, frames, k).
+    """
+
+    squares: pd.DataFrame
+    means: pd.DataFrame
+    spectra: dict[str, np.ndarray]
+
+    @classmethod
+    def join(cls, parts: list["Diagnosis"]) -> "Diagnosis":
+        """Diagnoses of consecutive frames, or of several series, as one."""
+        spectra = {
+            name: np.concatenate([part.spectra[name] for part in parts], axis=1)
+            for name in parts[0].spectra
+        }
+        squares, means = (
+            pd.concat([getattr(part, name) for part in parts]) for name in ("squares", "means")
+        )
+        return cls(squares, means, spectra)
+
+
+def diagnose(
+    series: str,
+    result: xr.Dataset,
+    truth: xr.Dataset,
+    low: xr.Dataset,
+    modes: Modes | None,
+) -> Diagnosis:
+    """Diagnose a series of whole frames, reading a chunk at a time.
+
+    Parameters
+    ----------
+    series
+        Its name.
+    result, truth
+        The same consecutive frames on the same grid.
+    low
+        The low-resolution frames that the result was made of.
+    modes
+        Of that grid, from `spectra.make_modes`.
+    """
+    size, parts = chunk_frames(truth), []
+    for first in range(0, truth.sizes["time"], size):
+        # Each chunk comes with the last frame of the one before, for the change from it.
+        block = slice(max(first - 1, 0), first + size)
+        ours, theirs, coarse = (part.isel(time=block).load() for part in (result, truth, low))
+        part = _diagnose_block(ours, theirs, coarse, modes, slice(min(first, 1), None))
+        parts.append(part)
+    diagnosis = Diagnosis.join(parts)
+    rows = pd.MultiIndex.from_product([[series], truth["time"].values], names=["series", "time"])
+    return Diagnosis(
+        diagnosis.squares.set_axis(rows), diagnosis.means.set_axis(rows), diagnosis.spectra
+    )
+
+
+def _diagnose_block(
+    result: xr.Dataset,
+    truth: xr.Dataset,
+    low: xr.Dataset,
+    modes: Modes | None,
+    fresh: slice,
+) -> Diagnosis:
+    """Of the frames in `fresh`; others are there for the change from them."""
+    grid, roles = Grid.of(truth), find_roles(truth)
+    ours, theirs = (
+        {str(name): part[name].values for name in part.data_vars} for part in (result, truth)
+    )
+    squares: dict[tuple[str, str], np.ndarray] = {}
+    for name in ours:
+        figures = dict(_mean_squares(ours[name], theirs[name], grid))
+        figures |= zip(RATIOS["consistency"], _coarse_errors(result, low, name), strict=True)
+        squares |= {(name, key): values[fresh] for key, values in figures.items()}
+    means = {
+        (key, label): values[fresh]
+        for label, fields in (("result", ours), ("truth", theirs))
+        for key, values in _global_means(fields, roles, grid.weights).items()
+    }
+    spectra = {}
+    if modes is not None:
+        ours, theirs = (
+            {name: values[fresh] for name, values in fields.items()} for fields in (ours, theirs)
+        )
+        spectra = dict(_spectra(ours, theirs, grid, roles, modes))
+    rows = range(result.sizes["time"])[fresh]
+    return Diagnosis(pd.DataFrame(squares, rows), pd.DataFrame(means, rows), spectra)
+
+
+def _mean_squares(
+    ours: np.ndarray, truth: np.ndarray, grid: Grid
+) -> Iterator[tuple[str, np.ndarray]]:
+    weights, errors = grid.weights, ours - truth
+    none_before = [[np.nan], [np.nan]]
+    change = np.concatenate([none_before, physics.change_errors(errors, truth, weights)], axis=1)
+    yield from zip(RATIOS["flicker"], change, strict=True)
+    mean = area_mean(truth, weights)[:, None, None]
+    quantiles = physics.quantiles(ours, weights) - physics.quantiles(truth, weights)
+    yield "extremes_error", (quantiles**2).mean(axis=1)
+    yield "variance", area_mean((truth - mean) ** 2, weights)
+    _, num_lat, num_lon = errors.shape
+    if grid.geometry.lon == "periodic":
+        points = physics.seam_points(num_lat, num_lon, EDGE_POINTS)
+        seam = physics.edge_errors(errors, points, weights)
+        yield from zip(RATIOS["seam"], seam, strict=True)
+    if grid.geometry.lat == "pole":
+        points = physics.pole_points(num_lat, num_lon, EDGE_POINTS)
+        poles = physics.edge_errors(errors, points, weights)
+        yield from zip(RATIOS["poles"], poles, strict=True)
+
+
+def _coarse_errors(result: xr.Dataset, low: xr.Dataset, name: str) -> np.ndarray:
+    scale = result.sizes["lat"] // low.sizes["lat"]
+    geometry = Geometry.of(low[[name]])
+
+    def downscale(fields: np.ndarray) -> np.ndarray:
+        return bicubic.downscale(fields[:, None], scale, geometry)[:, 0]
+
+    return physics.coarse_errors(
+        result[name].values, low[name].values, Grid.of(low).weights, downscale
+    )
+
+
+def _global_means(
+    fields: Fields, roles: Mapping[str, str], weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    known = {role: fields[name] for role, name in roles.items()}
+    means = {}
+    if "depth" in known:
+        means["mass"] = physics.mass(known["depth"], weights)
+    if known.keys() >= {"depth", "u", "v"}:
+        means["energy"] = physics.energy(known["depth"], known["u"], known["v"], weights)
+    if "vorticity" in known:
+        means["enstrophy"] = physics.enstrophy(known["vorticity"], weights)
+    return means
+
+
+def _vorticity_gives_flow(grid: Grid) -> bool:
+    """On the whole sphere and in a plane without edges, but for the part that only diverges."""
+    edges = {grid.geometry.lat, grid.geometry.lon}
+    return grid.spacing is not None or edges == {"periodic"}
+
+
+def _spectra(
+    ours: Fields,
+    theirs: Fields,
+    grid: Grid,
+    roles: Mapping[str, str],
+    modes: Modes,
+) -> Iterator[tuple[str, np.ndarray]]:
+    amplitudes = {name: (modes.of(ours[name]), modes.of(theirs[name])) for name in ours}
+    for name, (a, b) in amplitudes.items():
+        yield name, np.stack([modes.power(a, a), modes.power(b, b), modes.power(a, b)])
+    unknown = np.full((1, len(next(iter(ours.values()))), len(modes.wavenumbers)), np.nan)
+    pair: list[np.ndarray] = []
+    if roles.keys() >= {"u", "v"}:
+        pair = [modes.flow_energy(part[roles["u"]], part[roles["v"]]) for part in (ours, theirs)]
+    elif "vorticity" in roles and _vorticity_gives_flow(grid):
+        pair = [modes.energy_of_rotation(part) for part in amplitudes[roles["vorticity"]]]
+    if pair:
+        yield "kinetic energy", np.concatenate([np.stack(pair), unknown])
+    if "vorticity" in roles:
+        rotation = amplitudes[roles["vorticity"]]
+        halves = [modes.power(part, part) / 2 for part in rotation]
+        yield "enstrophy", np.concatenate([np.stack(halves), unknown])
+
+
+def figures(diagnosis: Diagnosis, modes: Modes | None) -> dict[str, float | None]:
+    """The figures of a result over all of its frames; None where a figure is not known.
+
+    Of each variable `resolution_km_*` and `spectrum_db_*`, from mean spectra, and the `RATIOS`; of
+    mass, energy, enstrophy and kinetic energy the mean deviation from the truth as a share, of the
+    first three also how much more they drift than in the truth.
+    """
+    found: dict[str, float | None] = {}
+    for name in outer_labels(diagnosis.squares):
+        squares = diagnosis.squares[name]
+        for key, (above, below) in RATIOS.items():
+            known = above in squares and squares[below].sum() > 0
+            ratio = squares[above].sum() / squares[below].sum() if known else None
+            found[f"{key}_{name}"] = None if ratio is None else float(np.sqrt(ratio))
+        found[f"spectrum_db_{name}"] = found[f"resolution_km_{name}"] = None
+        if modes is not None:
+            means = diagnosis.spectra[name].mean(axis=1)
+            # Where the truth has nothing, what a result has is noise beside it.
+            counted = holds_power(means[1], LEAST_SHARE)
+            power, truth, shared = means[:, counted]
+            found[f"spectrum_db_{name}"] = distance_db(power, truth)
+            length = effective_resolution(
+                modes.lengths_m[counted], coherence(shared, power, truth), COHERENT
+            )
+            found[f"resolution_km_{name}"] = length / 1000 if length else None
+    return found | _invariants(diagnosis)
+
+
+def _invariants(diagnosis: Diagnosis) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for key in outer_labels(diagnosis.means):
+        means = pd.DataFrame(diagnosis.means[key])
+        found[key] = float(np.mean(means["result"] / means["truth"]) - 1)
+        drifts = [
+            physics.drift(each["result"].to_numpy()) - physics.drift(each["truth"].to_numpy())
+            for _, each in means.groupby("series")
+        ]
+        found[f"{key}_drift"] = float(np.mean(drifts))
+    if "kinetic energy" in diagnosis.spectra:
+        power, truth, _ = diagnosis.spectra["kinetic energy"].sum(axis=2)
+        found["kinetic_energy"] = float(np.mean(power / truth) - 1)
+    return found
+
+
+def outer_labels(table: pd.DataFrame) -> list[str]:
+    """The upper labels of a table's columns, in order."""
+    return list(table.columns.unique(0)) if len(table.columns) else []

@@ -1,0 +1,157 @@
+"""Several studies in one config: variants of one study, each with what differs from it.
+
+`experiments` of the config names them, and `repeats` trains all of them again from further seeds.
+They share what they have in common: a result is made once, by the first study that wants it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from swsr.settings import Method, Settings
+
+BASE = "base"
+"""What a study without its experiments is called among them."""
+
+STAGE_OF: dict[Method, str] = {
+    "network_2d": "infer_2d",
+    "network_3d_raw": "infer_3d/raw_on_raw",
+    "network_3d_processed": "infer_3d/processed_on_processed",
+    "combined_raw": "infer_3d/raw_on_processed",
+    "joint": "infer_joint",
+}
+"""The stage that makes the frames of each method."""
+
+_UPSTREAM = {
+    "simulate": (),
+    "extract": ("simulate",),
+    "downscale": ("extract",),
+    "upscale": ("downscale",),
+    "train_2d": ("downscale", "extract"),
+    "infer_2d": ("train_2d", "downscale"),
+    "train_3d/raw": ("upscale", "extract"),
+    "train_3d/processed": ("infer_2d", "extract"),
+    "infer_3d/raw_on_raw": ("train_3d/raw", "upscale"),
+    "infer_3d/processed_on_processed": ("train_3d/processed", "infer_2d"),
+    "infer_3d/raw_on_processed": ("train_3d/raw", "infer_2d"),
+    "train_joint": ("downscale", "extract"),
+    "infer_joint": ("train_joint", "downscale"),
+}
+"""Stages, as their folders are named, and whose results they read."""
+
+STARTS = ("train_2d", "train_3d/processed")
+"""Trainings from which a joint network may go on."""
+
+
+def expand(config: Mapping[str, Any]) -> dict[str, Settings]:
+    """All studies of a config: its own first, then its experiments, then both with further seeds.
+
+    Parameters
+    ----------
+    config
+        Nested mappings, as YAML gives them, with all keys.
+
+    Returns
+    -------
+    Folder of each study below the results, such as `mine/experiments/wide.seed_1`, and its
+    settings.
+
+    Raises
+    ------
+    ValueError
+        One line for each thing that is wrong, with its key.
+    """
+    base = Settings.from_mapping(config)
+    studies = {base.study: base}
+    for name, changes in base.experiments.items():
+        merged = _merged(config, changes)
+        studies[f"{base.study}/experiments/{name}"] = Settings.from_mapping(
+            merged, f"experiments.{name}"
+        )
+    for repeat in range(1, base.repeats):
+        for folder, settings in list(studies.items())[: 1 + len(base.experiments)]:
+            seed = settings.seed + repeat
+            again = folder if folder != base.study else f"{folder}/experiments/{BASE}"
+            studies[f"{again}.seed_{seed}"] = settings.model_copy(update={"seed": seed})
+    return studies
+
+
+def name_of(study: str) -> str:
+    """What a study is called among the experiments, whatever its seed."""
+    _, _, experiment = study.partition("/experiments/")
+    return experiment.partition(".")[0] or BASE
+
+
+def trainings(method: Method, settings: Settings) -> list[str]:
+    """The stages that train what a method uses, in order."""
+    return _trainings(STAGE_OF[method], settings)
+
+
+def trained_by(method: Method) -> str:
+    """The training of the last network that a method's frames go through."""
+    return next(each for each in _UPSTREAM[STAGE_OF[method]] if each.startswith("train_"))
+
+
+def upstream(stage: str, settings: Settings) -> tuple[str, ...]:
+    """The stages whose results `stage` reads."""
+    if stage == "train_joint" and settings.train_joint.start == "trained":
+        return (*_UPSTREAM[stage], *STARTS)
+    return _UPSTREAM[stage]
+
+
+def _trainings(stage: str, settings: Settings) -> list[str]:
+    found = [each for read in upstream(stage, settings) for each in _trainings(read, settings)]
+    return [*dict.fromkeys(found), *([stage] if stage.startswith("train_") else [])]
+
+
+class Homes:
+    """Which study makes which result: of all that would make the same, the first."""
+
+    def __init__(self, studies: Mapping[str, Settings]) -> None:
+        self._studies = studies
+        self._recipes: dict[tuple[str, str, str | None], str] = {}
+        self._first: dict[str, str] = {}
+        for study, settings in studies.items():
+            names = [*settings.series("train"), *settings.series("test")]
+            for stage in _UPSTREAM:
+                for series in [None] if stage.startswith("train_") else names:
+                    self._first.setdefault(self._recipe(study, stage, series), study)
+
+    def of(self, study: str, stage: str, series: str | None = None) -> str:
+        """The study in whose folder `study` finds, or makes, a result of `stage`.
+
+        `series` is None for trainings, which are one for all series.
+        """
+        return self._first[self._recipes[study, stage, series]]
+
+    def _recipe(self, study: str, stage: str, series: str | None) -> str:
+        """Digest of all settings that decide a result."""
+        key = study, stage, series
+        if key not in self._recipes:
+            text = json.dumps([stage, *self._ingredients(study, stage, series)])
+            self._recipes[key] = hashlib.sha256(text.encode()).hexdigest()
+        return self._recipes[key]
+
+    def _ingredients(self, study: str, stage: str, series: str | None) -> Iterator[object]:
+        settings = self._studies[study]
+        if not stage.startswith("infer_"):
+            yield settings.for_stage(stage.partition("/")[0]).to_json()
+        if not _UPSTREAM[stage]:
+            assert series is not None
+            yield from (series, settings.entry(series))
+        for read in upstream(stage, settings):
+            one_for_all = read.startswith("train_")
+            for name in [None] if one_for_all else [series] if series else settings.series("train"):
+                yield self._recipe(study, read, name)
+
+
+def _merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(config)
+    for key, value in changes.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merged(old, value)
+        else:
+            merged[key] = value
+    return merged

@@ -1,0 +1,102 @@
+"""What part of the area each point of a grid stands for, and how far its points lie apart."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Self, TypeAlias
+
+import numpy as np
+import xarray as xr
+from dinosaur.spherical_harmonic import get_latitude_nodes
+
+from swsr.geometry import Geometry
+
+EARTH_RADIUS_M = 6.37122e6
+"""Of the standard tests of shallow water (Williamson et al. 1992, J. Comput. Phys. 102, 211)."""
+
+Spacing: TypeAlias = Literal["gauss", "equiangular", "equiangular_with_poles"]
+_SPACINGS: tuple[Spacing, ...] = ("gauss", "equiangular", "equiangular_with_poles")
+_METRES = {"m": 1.0, "metre": 1.0, "metres": 1.0, "meters": 1.0, "km": 1e3}
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Points of frames, and what lies beyond their edges.
+
+    Attributes
+    ----------
+    lat, lon
+        Coordinates, ascending: (num_lat,), (num_lon,).
+    unit
+        Of both coordinates; degrees lie on a sphere, all else in a plane.
+    geometry
+        As `Geometry.of` the frames.
+    """
+
+    lat: np.ndarray
+    lon: np.ndarray
+    unit: str
+    geometry: Geometry
+
+    @classmethod
+    def of(cls, frames: xr.Dataset) -> Self:
+        """The grid of whole frames of a store."""
+        unit = str(frames["lat"].attrs.get("units", "1"))
+        return cls(frames["lat"].values, frames["lon"].values, unit, Geometry.of(frames))
+
+    @property
+    def in_degrees(self) -> bool:
+        """Whether coordinates are latitudes and longitudes."""
+        return self.unit.startswith("degree")
+
+    @cached_property
+    def spacing(self) -> Spacing | None:
+        """Which latitudes a grid around the whole sphere has; None for every other grid."""
+        if not self.in_degrees or self.geometry.lon != "periodic":
+            return None
+        tolerance = 0.01 * float(np.diff(self.lat).mean())
+        for spacing in _SPACINGS:
+            nodes = np.degrees(np.arcsin(get_latitude_nodes(len(self.lat), spacing)[0]))
+            if np.allclose(self.lat, nodes, rtol=0, atol=tolerance):
+                return spacing
+        return None
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """Share of the area of a point at each latitude, with a mean of one: (num_lat,).
+
+        On the whole sphere the weights of the quadrature (Gauss-Legendre, or the one that is exact
+        for polynomials in sin(lat) on the regular grid); elsewhere in degrees the area between the
+        parallels half-way to the neighbours; in a plane all alike.
+        """
+        if self.spacing:
+            weights = get_latitude_nodes(len(self.lat), self.spacing)[1]
+        elif self.in_degrees:
+            middles = (self.lat[1:] + self.lat[:-1]) / 2
+            first, last = 2 * self.lat[0] - middles[0], 2 * self.lat[-1] - middles[-1]
+            edges = np.clip([first, *middles, last], -90, 90)
+            weights = np.diff(np.sin(np.radians(edges)))
+        else:
+            weights = np.ones(len(self.lat))
+        return weights / weights.mean()
+
+    @property
+    def steps_m(self) -> tuple[float, float] | None:
+        """Distance of neighbours along lat and lon (mid-latitude), None in an unknown unit."""
+        steps = [float(np.diff(values).mean()) for values in (self.lat, self.lon)]
+        if self.in_degrees:
+            metres = np.radians(EARTH_RADIUS_M)
+            middle = np.radians((self.lat[0] + self.lat[-1]) / 2)
+            return float(steps[0] * metres), float(steps[1] * metres * np.cos(middle))
+        if self.unit not in _METRES:
+            return None
+        return steps[0] * _METRES[self.unit], steps[1] * _METRES[self.unit]
+
+
+def area_mean(fields: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean over the area, sum_ij w_i f_ij / sum_ij w_i, of (..., lat, lon): (...).
+
+    `weights`, shape (lat,), need no normalisation.
+    """
+    return np.einsum("...ij,i->...", fields.astype("float64"), weights) / (
+        weights.sum() * fields.shape[-1]
+    )

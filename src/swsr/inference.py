@@ -1,0 +1,99 @@
+"""A network over frames of any size: windows that overlap by the network's reach.
+
+Every window carries a halo as wide as the network's reach, which is cut off its result: results of
+neighbouring windows are then equal where they meet, so that no weights are needed on the seams,
+and the result does not depend on the size of the windows (beyond rounding).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from swsr.networks import Network, Reach
+
+Frames = NDArray[np.float32]
+
+_BATCH_POINTS = 2**16
+"""Points of input that go through a network at once: 3D convolutions of small frames one by one
+take four times as long on a CPU, and more points only take more memory."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window along one dim: what to read, what of the result to keep, and where it goes."""
+
+    read: slice
+    keep: slice
+    place: slice
+
+
+def windows(length: int, size: int, reach: Reach) -> Iterator[Window]:
+    """Windows that cover `length` points of input with `size` points of input or fewer each.
+
+    At the edges of the domain a window ends with the domain, so that a padded layer pads there
+    exactly as it does over the whole frame.
+    """
+    first, last = reach.trim, length - reach.trim
+    for start in range(first, last, size):
+        stop = min(start + size, last)
+        read = slice(max(0, start - reach.halo), min(length, stop + reach.halo))
+        offset = read.start + reach.trim
+        yield Window(
+            read,
+            keep=slice((start - offset) * reach.scale, (stop - offset) * reach.scale),
+            place=slice((start - first) * reach.scale, (stop - first) * reach.scale),
+        )
+
+
+def packs(frames: Frames, num_frames: int) -> Frames:
+    """All samples in consecutive frames (frames, variables, lat, lon), as a view.
+
+    Single frames (n, variables, lat, lon), or packs (n, variables, num_frames, lat, lon).
+    """
+    if num_frames == 1:
+        return frames
+    view = np.lib.stride_tricks.sliding_window_view(frames, num_frames, axis=0)
+    return np.moveaxis(view, -1, 2)
+
+
+@torch.inference_mode()
+def apply_network(
+    network: Network, samples: Frames, window_points: int, device: torch.device
+) -> Frames:
+    """Apply a network to samples of whole frames.
+
+    Parameters
+    ----------
+    network
+        Trained, or not.
+    samples
+        As `packs` gives them, scaled to [0, 1].
+    window_points
+        Side of a window on the input's grid, halo not counted: bounds the memory.
+    device
+        Where to compute.
+
+    Returns
+    -------
+    Array (n, variables, scale * (lat - 2 trim), scale * (lon - 2 trim))
+    """
+    reach = network.reach
+    num_lat, num_lon = samples.shape[-2:]
+    size = [(points - 2 * reach.trim) * reach.scale for points in (num_lat, num_lon)]
+    result = np.empty((*samples.shape[:2], *size), dtype="float32")
+    network.to(device)
+    area = min(window_points, num_lat) * min(window_points, num_lon)
+    batch = max(1, _BATCH_POINTS // area)
+    for lat, lon in product(
+        windows(num_lat, window_points, reach), windows(num_lon, window_points, reach)
+    ):
+        for first in range(0, len(samples), batch):
+            part = samples[first : first + batch, ..., lat.read, lon.read]
+            given = torch.from_numpy(np.array(part)).to(device)
+            output = network(given)[..., lat.keep, lon.keep]
+            result[first : first + batch, :, lat.place, lon.place] = output.cpu().numpy()
+    return result

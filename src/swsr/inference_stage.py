@@ -1,0 +1,183 @@
+"""What `infer_2d`, `infer_3d` and `apply` share: frames through networks into a store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from swsr.checkpoint import Card, file_digest, load_network
+from swsr.geometry import Frames, Geometry
+from swsr.inference import apply_network, packs
+from swsr.networks import Network
+from swsr.provenance import attributes
+from swsr.run import Run
+from swsr.zarr_io import Layout, fill_store, input_digests, open_frames, stack_variables
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network of a file, and what the file says of it."""
+
+    path: Path
+    network: Network
+    card: Card
+
+    @classmethod
+    def load(cls, path: Path, dimension: str) -> "Trained":
+        """The network of a file; see `checkpoint.load_network`."""
+        return cls(path, *load_network(path, dimension))
+
+    @property
+    def margin(self) -> int:
+        """Frames at each end of a series for which there is no result."""
+        return self.network.reach.num_frames // 2
+
+    def apply(self, frames: Frames, geometry: Geometry, run: Run) -> Frames:
+        """Frames (n, variables, lat, lon) -> n - 2 margin frames, both in physical units."""
+        reach, scaling = self.network.reach, self.card.scaling
+        extended = geometry.extend(frames, reach.margin, reach.margin)
+        samples = packs(scaling.to_unit(extended), reach.num_frames)
+        result = apply_network(self.network, samples, run.window_points, run.device)
+        return scaling.to_physical(result)
+
+
+def infer(
+    dimension: str,
+    network: Path,
+    frames: Path,
+    grid: Mapping[str, np.ndarray],
+    output: Path,
+    run: Run,
+) -> None:
+    """Apply a trained network to a store of the workflow; see `super_resolve`.
+
+    Parameters
+    ----------
+    dimension
+        `2d` or `3d`: which network is expected.
+    network
+        A trained network.
+    frames
+        Manifest of what it reads.
+    grid
+        Coordinates lat and lon of the fine grid.
+    output
+        Manifest of the result: float32 in physical units.
+
+    Raises
+    ------
+    ValueError
+        When the network is not usable, or was trained on other variables.
+    """
+    trained = Trained.load(network, dimension)
+    source = open_frames(frames)
+    check_variables(source, trained, str(frames))
+    inputs = input_digests([frames]) | {f"{network.parent.name}/network": file_digest(network)}
+    notes = attributes(f"infer_{dimension}", None, inputs)
+    super_resolve(source, [trained], grid, output, Layout.of(source), notes, run)
+
+
+def super_resolve(
+    source: xr.Dataset,
+    chain: list[Trained],
+    grid: Mapping[str, np.ndarray],
+    output: Path,
+    layout: Layout,
+    notes: Mapping[str, str],
+    run: Run,
+) -> None:
+    """Frames through one network after the other; each rank writes its own groups of frames.
+
+    Parameters
+    ----------
+    source
+        Canonical frames that carry their geometry.
+    chain
+        Networks, in the order in which frames go through them.
+    grid
+        Coordinates lat and lon of the fine grid.
+    output
+        Manifest of the result: float32 in physical units.
+    layout, notes
+        Of the result's store.
+
+    Raises
+    ------
+    ValueError
+        When the networks do not make the fine grid of the source's.
+    """
+    card = chain[0].card
+    geometry = Geometry.of(source[list(card.variables)])
+    stacked = stack_variables(source, card.variables)
+    margin = sum(trained.margin for trained in chain)
+    template = _template(source, _grid_of_result(source, grid, chain), margin, card.variables)
+
+    def compute(first: int, last: int) -> Frames:
+        frames = stacked.isel(time=slice(first, last + 2 * margin)).values
+        for trained in chain:
+            frames = trained.apply(frames, geometry, run)
+        return frames
+
+    fill_store(template, output, layout, notes, compute, run.communicator)
+    run.say(
+        f"{template.sizes['time']} frames of {template.sizes['lat']} x {template.sizes['lon']} "
+        f"points by {', then '.join(trained.card.network for trained in chain)} "
+        f"on {run.communicator.size} ranks"
+    )
+
+
+def check_variables(source: xr.Dataset, trained: Trained, origin: str) -> None:
+    """Check that frames hold what a network was trained on.
+
+    Raises
+    ------
+    ValueError
+        With the variables or the units that differ.
+    """
+    card, names = trained.card, tuple(map(str, source.data_vars))
+    if set(names) != set(card.variables):
+        raise ValueError(
+            f"{origin}: holds {list(names)}, but {trained.path} was trained on "
+            f"{list(card.variables)}"
+        )
+    for name, unit in zip(card.variables, card.units, strict=True):
+        given = str(source[name].attrs.get("units", "1"))
+        if given != unit:
+            raise ValueError(
+                f"{origin}: {name} is in {given!r}, but {trained.path} was trained on it in "
+                f"{unit!r}"
+            )
+
+
+def _grid_of_result(
+    source: xr.Dataset, grid: Mapping[str, np.ndarray], chain: list[Trained]
+) -> dict[str, np.ndarray]:
+    """The fine grid without the points that networks lose at the edges."""
+    scale, lost = 1, 0
+    for trained in chain:
+        reach = trained.network.reach
+        scale, lost = scale * reach.scale, (lost + reach.trim - reach.margin) * reach.scale
+    for dim, values in grid.items():
+        if source.sizes[dim] * scale != len(values):
+            raise ValueError(
+                f"{chain[0].path}: makes {source.sizes[dim] * scale} points of {dim}, not the "
+                f"{len(values)} of the fine grid: it was trained for another scale"
+            )
+    return {dim: values[lost : len(values) - lost] for dim, values in grid.items()}
+
+
+def _template(
+    source: xr.Dataset,
+    grid: Mapping[str, np.ndarray],
+    margin: int,
+    variables: tuple[str, ...],
+) -> xr.Dataset:
+    """Coordinates of the result and, for each variable, its attributes."""
+    times = source["time"].isel(time=slice(margin, source.sizes["time"] - margin))
+    template = xr.Dataset(coords={"time": times}, attrs=source.attrs)
+    template = template.assign_coords(
+        {dim: (dim, values, source[dim].attrs) for dim, values in grid.items()}
+    )
+    return template.assign({name: ((), 0.0, source[name].attrs) for name in variables})

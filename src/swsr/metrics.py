@@ -1,0 +1,69 @@
+"""How near a field is to the truth, one figure per frame.
+
+The study's three take values scaled to [0, 1], every point alike; the others take physical values,
+weighted by area.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from swsr.grids import area_mean
+
+
+def mse(frames: Tensor, truth: Tensor) -> Tensor:
+    """Mean squared error of each frame: (n, variables, lat, lon) twice -> (n,)."""
+    return (frames - truth).square().mean(dim=(1, 2, 3))
+
+
+def psnr(mean_squared_error: float) -> float:
+    """Peak signal-to-noise ratio in dB, 10 log10(MAX^2 / MSE) with MAX = 1; inf for no error."""
+    return math.inf if mean_squared_error == 0 else -10 * math.log10(mean_squared_error)
+
+
+def ssim(frames: Tensor, truth: Tensor) -> Tensor:
+    """Structural similarity of each frame: (n, variables, lat, lon) twice -> (n,).
+
+    Wang et al. (2004, IEEE Trans. Image Processing 13, eq. 13): Gaussian window of 11 points with
+    a standard deviation of 1.5, K1 = 0.01, K2 = 0.03, data range 1; mean over points and variables.
+    Frames must have at least 11 points along lat and lon.
+    """
+    values = structural_similarity_index_measure(
+        frames, truth, gaussian_kernel=True, sigma=1.5, kernel_size=11,
+        data_range=1.0, reduction="none",
+    )  # fmt: skip
+    assert isinstance(values, Tensor)
+    return torch.atleast_1d(values)
+
+
+def rmse(errors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Root mean square of errors (n, lat, lon) over the area, in their unit: (n,).
+
+    sqrt(sum_ij w_i e_ij^2 / sum_ij w_i), with weights (lat,) as of `grids.Grid` (as WeatherBench,
+    Rasp et al. 2020, J. Adv. Model. Earth Syst. 12, e2020MS002203).
+    """
+    return np.sqrt(area_mean(errors.astype("float64") ** 2, weights))
+
+
+def mae(errors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean absolute error over the area of errors (n, lat, lon), in their unit: (n,)."""
+    return area_mean(np.abs(errors), weights)
+
+
+def anomaly_correlation(
+    frames: np.ndarray, truth: np.ndarray, normal: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Correlation over the area of deviations from what is normal at each point: (n,), -1 to 1.
+
+    sum w (f - c)(t - c) / sqrt(sum w (f - c)^2 sum w (t - c)^2), not centred (as WeatherBench,
+    Rasp et al. 2020). `normal` c, shape (lat, lon), is a mean over time that neither has a part in;
+    nan for a frame without anomalies.
+    """
+    ours, theirs = frames.astype("float64") - normal, truth.astype("float64") - normal
+    with np.errstate(invalid="ignore"):
+        return area_mean(ours * theirs, weights) / np.sqrt(
+            area_mean(ours**2, weights) * area_mean(theirs**2, weights)
+        )

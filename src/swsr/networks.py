@@ -1,0 +1,240 @@
+"""The networks: the study's, layer by layer, and ours at the same parameter counts.
+
+Every network maps a batch of frames scaled to [0, 1], with variables as channels:
+
+- 2D: (n, variables, lat, lon) -> (n, variables, scale * lat, scale * lon)
+- 3D: (n, variables, 5, lat, lon) -> (n, variables, lat, lon), the centre frame sharpened
+- joint: (n, variables, 5, lat, lon) -> (n, variables, scale * lat, scale * lon), see `joint`
+
+The study's networks pad with zeros, and its 3D network loses 2 points at each edge. Ours pad
+nothing: they are given frames that go on beyond their edges as their geometry says
+(`Reach.extends`), so that the seam of the longitudes and the poles are places like any other.
+
+`study_2d` is FSRCNN (Dong, Loy and Tang 2016, arXiv 1608.00367, section 3.3: d = 56, s = 12,
+m = 4) with ReLU for PReLU; `study_3d` is the study's shortened 3DSRnet (after Kim et al. 2018,
+arXiv 1812.09079). `skip_2d` and `skip_3d` are the same layers, which now learn only what is added
+to the bicubic upscaling (2D) or to the centre frame (3D).
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from swsr.bicubic import resize
+from swsr.joint import NetworkJoint
+from swsr.settings import PACK_FRAMES
+
+TRIM_POINTS = 2
+"""Points that the two unpadded layers of the study's 3D network take off each side of a frame."""
+
+_HALO_3D = 7
+"""Points that the 5x5 layer (2) and the five 3x3 layers of the 3D network reach."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How a network's output lies on its input's grid, for windows over large frames.
+
+    Attributes
+    ----------
+    scale
+        Points of output per point of input along lat and lon.
+    trim
+        Points of input missing from the output on each side.
+    halo
+        Points of input beyond an output point that have any influence on it.
+    num_frames
+        Consecutive frames read for one frame of output.
+    extends
+        Whether frames are given with `trim` more points on each side, which makes the output whole.
+    """
+
+    scale: int
+    trim: int
+    halo: int
+    num_frames: int
+    extends: bool
+
+    @property
+    def margin(self) -> int:
+        """Points that frames are extended by on each side before they are given."""
+        return self.trim if self.extends else 0
+
+
+class Network2d(nn.Module):
+    """FSRCNN: five kinds of layers on the low-resolution grid, upscaled by the last.
+
+    Parameters
+    ----------
+    variables
+        Channels of input and output.
+    scale
+        Points of output per point of input along lat and lon.
+    skip
+        Add the bicubic upscaling of the input to the output, and pad nothing.
+    """
+
+    _EDGE = 2
+    """Points of input beyond an edge that the last layer, and the bicubic skip, ask for."""
+
+    def __init__(self, variables: int, scale: int, *, skip: bool) -> None:
+        super().__init__()
+        self.scale, self.skip = scale, skip
+        detail, shrunk, depth = 56, 12, 4
+        mapping: list[nn.Module] = []
+        for _ in range(depth):
+            mapping += [nn.Conv2d(shrunk, shrunk, 3, padding=0 if skip else 1), nn.ReLU()]
+        self.layers = nn.Sequential(
+            nn.Conv2d(variables, detail, 5, padding=0 if skip else 2), nn.ReLU(),
+            nn.Conv2d(detail, shrunk, 1), nn.ReLU(),
+            *mapping,
+            nn.Conv2d(shrunk, detail, 1), nn.ReLU(),
+            nn.ConvTranspose2d(
+                detail, variables, 9, stride=scale, padding=_deconv_padding(scale),
+                output_padding=_deconv_output_padding(scale),
+            ),
+        )  # fmt: skip
+        halo = 2 + depth + self._EDGE  # 5x5: 2 points; each 3x3: 1
+        trim = halo if skip else 0
+        self.reach = Reach(scale, trim=trim, halo=halo, num_frames=1, extends=skip)
+        _initialise(self.layers)
+        if skip:
+            _set_last(self.layers, weight=0.0, bias=0.0)
+
+    def forward(self, low: Tensor) -> Tensor:
+        """(n, variables, lat, lon) -> (n, variables, scale * lat, scale * lon).
+
+        With `skip` the input has `reach.margin` more points on each side.
+        """
+        high: Tensor = self.layers(low)
+        if not self.skip:
+            return high
+        size = (low.shape[-2] * self.scale, low.shape[-1] * self.scale)
+        bicubic = _inner(resize(low, size), self.reach.trim * self.scale)
+        return bicubic + _inner(high, self._EDGE * self.scale)
+
+
+class Network3d(nn.Module):
+    """The study's 3D network: five padded 3D layers, two unpadded ones, one 2D layer.
+
+    Parameters
+    ----------
+    variables
+        Channels of input and output.
+    skip
+        Add the centre frame of the input to the output, which then has no activation, and pad
+        only in time. Without, the output has the study's ReLU.
+
+    With `skip`, the layers work on values and corrections of order one: frames are taken as
+    anomalies from 1/2 in units of 0.1, corrections in units of 0.01, which are their sizes in
+    fields scaled to [0, 1]. Without these units the corrections drown in the layers' response to
+    the mean, and training stays at the skip.
+    """
+
+    _ANOMALY, _CORRECTION = 0.1, 0.01
+
+    def __init__(self, variables: int, *, skip: bool) -> None:
+        super().__init__()
+        self.skip = skip
+        # Time goes through five layers with its length kept; lat and lon with `skip` shrink.
+        wide, narrow = ((1, 0, 0), (1, 0, 0)) if skip else ((1, 2, 2), (1, 1, 1))
+        self.layers = nn.Sequential(
+            nn.Conv3d(variables, 32, (3, 5, 5), padding=wide), nn.ReLU(),
+            nn.Conv3d(32, 8, (3, 1, 1), padding=(1, 0, 0)), nn.ReLU(),
+            nn.Conv3d(8, 8, 3, padding=narrow), nn.ReLU(),
+            nn.Conv3d(8, 8, 3, padding=narrow), nn.ReLU(),
+            nn.Conv3d(8, 32, (3, 1, 1), padding=(1, 0, 0)), nn.ReLU(),
+            nn.Conv3d(32, 32, 3), nn.ReLU(),
+            nn.Conv3d(32, 32, 3), nn.ReLU(),
+            nn.Flatten(1, 2),  # (n, 32, 1, lat, lon): one frame is left
+            nn.Conv2d(32, variables, 3, padding=0 if skip else 1),
+        )  # fmt: skip
+        trim = _HALO_3D if skip else TRIM_POINTS
+        self.reach = Reach(1, trim, halo=_HALO_3D, num_frames=PACK_FRAMES, extends=skip)
+        _initialise(self.layers)
+        if skip:
+            _set_last(self.layers, weight=0.0, bias=0.0)
+        else:
+            # From the middle of [0, 1] the last ReLU cannot start, and stay, at zero everywhere.
+            _set_last(self.layers, weight=None, bias=0.5)
+            self.layers.append(nn.ReLU())
+
+    def forward(self, pack: Tensor) -> Tensor:
+        """(n, variables, 5, lat, lon) -> (n, variables, lat - 4, lon - 4).
+
+        With `skip` the input has `reach.margin` more points on each side than the output.
+        """
+        if not self.skip:
+            sharpened: Tensor = self.layers(pack)
+            return sharpened
+        correction = self.layers((pack - 0.5) / self._ANOMALY) * self._CORRECTION
+        return _inner(pack[:, :, PACK_FRAMES // 2], self.reach.trim) + correction
+
+
+Network = Network2d | Network3d | NetworkJoint
+
+
+def build_network(name: str, variables: int, scale: int) -> Network:
+    """The network of that name, with random weights from torch's global generator.
+
+    Raises
+    ------
+    ValueError
+        When no network has that name.
+    """
+    kind, _, dimension = name.partition("_")
+    known, skip = kind in ("study", "skip"), kind == "skip"
+    if known and dimension == "2d":
+        return Network2d(variables, scale, skip=skip)
+    if known and dimension == "3d":
+        return Network3d(variables, skip=skip)
+    if known and dimension in ("joint", "3d_first_joint"):
+        first, then = Network2d(variables, scale, skip=skip), Network3d(variables, skip=skip)
+        return NetworkJoint(first, then, first_3d=dimension == "3d_first_joint")
+    raise ValueError(
+        f"unknown network {name!r}: use study_ or skip_ before 2d, 3d, joint or 3d_first_joint"
+    )
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Number of trained values."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _inner(frames: Tensor, points: int) -> Tensor:
+    return frames[..., points:-points, points:-points]
+
+
+def _deconv_padding(scale: int) -> int:
+    # Centres a 9-point kernel so that the output has scale points per input point.
+    return (9 - scale + 1) // 2
+
+
+def _deconv_output_padding(scale: int) -> int:
+    return (9 - scale) % 2
+
+
+def _initialise(layers: nn.Module) -> None:
+    # He et al. (2015, arXiv 1502.01852), for layers followed by ReLU.
+    for layer in layers.modules():
+        if isinstance(layer, nn.Conv2d | nn.Conv3d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        elif isinstance(layer, nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, std=0.01)
+        if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d):
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
+
+
+def _set_last(layers: nn.Sequential, *, weight: float | None, bias: float) -> None:
+    """Set the last layer's values. Zeros start training from the skip itself.
+
+    From larger random weights the first steps of a skip network only undo them, which leaves
+    ReLUs that never answer again.
+    """
+    last = layers[-1]
+    assert isinstance(last, nn.Conv2d | nn.ConvTranspose2d)
+    assert last.bias is not None
+    nn.init.constant_(last.bias, bias)
+    if weight is not None:
+        nn.init.constant_(last.weight, weight)

@@ -1,0 +1,212 @@
+"""Samples for training: frames or packs of frames with their truth, whole or as patches."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from swsr.geometry import Frames, Geometry
+from swsr.inference import packs
+from swsr.networks import Reach
+from swsr.scaling import Scaling
+from swsr.settings import Train
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Source(Protocol):
+    """Frames (frames, variables, lat, lon) in physical units, in memory or read when asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the four dims."""
+
+    def __getitem__(self, frames: slice, /) -> Frames:
+        """Some consecutive frames."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs and truths of one set, for a network with a given reach.
+
+    Parameters
+    ----------
+    inputs
+        One source per series.
+    truths
+        Likewise, on a grid finer by `reach.scale`.
+    reach
+        How the network's output lies on its input.
+    scaling
+        To [0, 1], applied to what is taken.
+    geometry
+        What lies beyond the edges, for networks that read it.
+
+    A sample is one frame of output: with packs of five, the first and the last two frames of a
+    series are no samples.
+    """
+
+    inputs: tuple[Source, ...]
+    truths: tuple[Source, ...]
+    reach: Reach
+    scaling: Scaling
+    geometry: Geometry
+
+    def __post_init__(self) -> None:
+        for low, high in zip(self.inputs, self.truths, strict=True):
+            lat, lon = (size * self.reach.scale for size in low.shape[-2:])
+            if high.shape != (*low.shape[:2], lat, lon):
+                raise ValueError(
+                    f"frames of shape {low.shape} do not fit truth of shape {high.shape} "
+                    f"at scale {self.reach.scale}"
+                )
+
+    def __len__(self) -> int:
+        return sum(self.lengths)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Number of samples of each series, in order."""
+        return [source.shape[0] - self.reach.num_frames + 1 for source in self.inputs]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Points of lat and lon of an input frame."""
+        _, _, lat, lon = self.inputs[0].shape
+        return lat, lon
+
+    def batch(self, patches: list["Patch"]) -> tuple[Tensor, Tensor]:
+        """Inputs and truths of patches of one size, stacked along a first dim."""
+        inputs, truths = self._stack(patches)
+        return torch.from_numpy(inputs), torch.from_numpy(truths)
+
+    def whole(self, samples: list[int]) -> tuple[Frames, Frames]:
+        """Inputs and truths of samples with all their points, stacked along a first dim."""
+        return self._stack([Patch(sample, 0, 0, *self.size) for sample in samples])
+
+    def _stack(self, patches: list["Patch"]) -> tuple[Frames, Frames]:
+        inputs, truths = zip(*(self._cut(patch) for patch in patches), strict=True)
+        return np.stack(inputs), np.stack(truths)
+
+    def _cut(self, patch: "Patch") -> tuple[Frames, Frames]:
+        series, first = self._locate(patch.sample)
+        reach, cut = self.reach, self.geometry.cut
+        lat = range(patch.top - reach.margin, patch.top + patch.lat + reach.margin)
+        lon = range(patch.left - reach.margin, patch.left + patch.lon + reach.margin)
+        frames = cut(self.inputs[series][first : first + reach.num_frames], lat, lon)
+        fine_lat, fine_lon = (
+            range((part.start + reach.trim) * reach.scale, (part.stop - reach.trim) * reach.scale)
+            for part in (lat, lon)
+        )
+        centre = first + reach.num_frames // 2
+        truth = cut(self.truths[series][centre : centre + 1], fine_lat, fine_lon)
+        # Signs across a pole are those of physical values: scaled only after the cut.
+        to_unit = self.scaling.to_unit
+        return packs(to_unit(frames), reach.num_frames)[0], to_unit(truth)[0]
+
+    def _locate(self, sample: int) -> tuple[int, int]:
+        for series, count in enumerate(self.lengths):
+            if sample < count:
+                return series, sample
+            sample -= count
+        raise IndexError(sample)
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Part of a sample: a rectangle of its input's grid, which may go around a periodic one.
+
+    The output lies on it, without the points that the network trims and does not extend by.
+    """
+
+    sample: int
+    top: int
+    left: int
+    lat: int
+    lon: int
+
+
+def draw_epoch(
+    samples: Samples, chunk: int, settings: Train, seed: int, epoch: int
+) -> list[list[Patch]]:
+    """All batches of an epoch in random order: the same for any number of ranks.
+
+    Batches are dealt in lanes: the i-th patches of all batches follow on each other in an order
+    that takes chunk after chunk. A rank takes the same places in every batch, and so needs each
+    chunk of a store only once, and a few at a time. Only the last batch may be smaller.
+
+    Parameters
+    ----------
+    samples
+        Of the training set.
+    chunk
+        Frames in a chunk of its stores.
+    settings
+        `global_batch_size`, `patch_points` and `patches_per_frame`.
+    seed, epoch
+        What the order and the places depend on.
+    """
+    random = np.random.default_rng([seed, epoch])
+    order = _shuffle_by_chunk(samples.lengths, chunk, settings.patches_per_frame, random)
+    patches = _place(order, samples, settings.patch_points, random)
+    first, lanes = 0, []
+    size, longer = divmod(len(patches), settings.global_batch_size)
+    for number in range(settings.global_batch_size):
+        last = first + size + (number < longer)
+        lanes.append(patches[first:last])
+        first = last
+    return [[lane[step] for lane in lanes if step < len(lane)] for step in range(len(lanes[0]))]
+
+
+def _shuffle_by_chunk(
+    lengths: list[int], chunk: int, repeats: int, random: np.random.Generator
+) -> NDArray[np.intp]:
+    """Numbers of all samples: chunks in random order, samples in random order inside them."""
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    chunks = [
+        np.arange(first, min(first + chunk, last))
+        for start, last in pairwise(starts)
+        for first in range(start, last, chunk)
+    ]
+    shuffled = [
+        random.permutation(np.repeat(chunks[number], repeats))
+        for number in random.permutation(len(chunks))
+    ]
+    return np.concatenate(shuffled)
+
+
+def _place(
+    order: NDArray[np.intp],
+    samples: Samples,
+    patch_points: int | None,
+    random: np.random.Generator,
+) -> list[Patch]:
+    lat, lon = samples.size
+    height, width = patch_points or lat, patch_points or lon
+    around = samples.geometry.lon == "periodic" and samples.reach.extends and width < lon
+    tops = random.integers(0, lat - height + 1, size=len(order))
+    lefts = random.integers(0, lon if around else lon - width + 1, size=len(order))
+    return [
+        Patch(int(sample), int(top), int(left), height, width)
+        for sample, top, left in zip(order, tops, lefts, strict=True)
+    ]
+
+
+def prefetch(load: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """`load` of each item, in order, while the next one is loaded in the background."""
+    with ThreadPoolExecutor(1) as background:
+        waiting = None
+        for item in items:
+            following = background.submit(load, item)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()

@@ -1,0 +1,104 @@
+"""Who made a result: version and commit, packages, host, job, seconds."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from swsr import __version__
+from swsr.atomic import write_text
+from swsr.settings import Strict
+
+_PACKAGES = (
+    "numpy",
+    "torch",
+    "xarray",
+    "zarr",
+    "dask",
+    "dinosaur",
+    "horovod",
+    "mpi4py",
+    "snakemake",
+)
+
+
+@cache
+def version() -> dict[str, str]:
+    """Version, git commit and digest of this package; the same for every run of the same code."""
+    folder = Path(__file__).resolve().parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    code = digest.hexdigest()[:12]
+    try:
+        commit = _git("rev-parse", "--short=12", "HEAD", folder=folder)
+        changed = _git("status", "--porcelain", "--", str(folder), folder=folder)
+        commit += "+changes" if changed else ""
+    except (OSError, subprocess.CalledProcessError):
+        commit = "unknown (not a git checkout)"
+    return {"version": __version__, "commit": commit, "code": code}
+
+
+def attributes(stage: str, settings: Strict | None, inputs: dict[str, str]) -> dict[str, str]:
+    """Attributes of a store: what decides its content, and nothing that differs between runs."""
+    recipe = {
+        "stage": stage,
+        "settings": settings.model_dump(mode="json") if settings else {},
+        "inputs": inputs,
+        **version(),
+    }
+    return {"Conventions": "CF-1.10", "swsr": json.dumps(recipe, sort_keys=True)}
+
+
+def _git(*arguments: str, folder: Path) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def provenance_path(output: Path) -> Path:
+    """Where the provenance of a result lies: in its folder, or beside its file."""
+    beside = output.with_suffix(".provenance.json")
+    return beside if output.suffix else output / "provenance.json"
+
+
+def write_provenance(
+    path: Path, started: float, settings: Any, ranks: int, origin: Mapping[str, Any]
+) -> None:
+    """Record beside a result how, where and in what time it was made.
+
+    `started` is `time.time()` at the start of the stage; `origin`, see `sharing`, holds its recipe,
+    its files and the result that it was taken over from.
+    """
+    record = {
+        **version(),
+        **origin,
+        "settings": settings,
+        "command": sys.argv,
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - started, 2),
+        "ranks": ranks,
+        "nodes": int(os.environ.get("SLURM_JOB_NUM_NODES", "1")),
+        "host": platform.node(),
+        "job_id": os.environ.get("SLURM_JOB_ID"),
+        "python": platform.python_version(),
+        "packages": {name: _installed(name) for name in _PACKAGES},
+    }
+    write_text(path, json.dumps(record, indent=2) + "\n")
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,106 @@
+"""What a stage needs beside its data: the other ranks, a device, a log."""
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dask
+import torch
+from tqdm import tqdm
+
+from swsr.communication import Communicator, local_rank
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a stage runs, none of which changes its result.
+
+    `window_points` bounds the memory of inference: the side of a window on the input's grid.
+    `cache_mb` bounds the frames that a training rank keeps in memory after reading them.
+    """
+
+    communicator: Communicator = field(default_factory=Communicator)
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("swsr"))
+    window_points: int = 512
+    cache_mb: int = 4096
+
+    def say(self, sentence: str) -> None:
+        """A line for the user, once whatever the number of ranks."""
+        self.log.info(sentence)
+
+    def warn(self, sentence: str) -> None:
+        """A line on what may make a result worse than it looks."""
+        if self.communicator.rank == 0:
+            self.log.warning(sentence)
+
+    def note(self, sentence: str) -> None:
+        """A line for the log file alone, on the rank that calls."""
+        record = self.log.makeRecord(self.log.name, logging.INFO, __file__, 0, sentence, (), None)
+        for handler in self.log.handlers:
+            if isinstance(handler, logging.FileHandler):
+                handler.handle(record)
+
+
+def open_log(stage: str, path: Path | None, rank: int) -> logging.Logger:
+    """A log that goes to the terminal and, from rank 0, to a file; other ranks only warn."""
+    log = logging.getLogger(f"swsr.{stage}")
+    log.handlers.clear()
+    log.setLevel(logging.INFO if rank == 0 else logging.WARNING)
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter(f"{stage}: %(message)s"))
+    log.addHandler(terminal)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(path, mode="w" if rank == 0 else "a")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(file)
+    log.propagate = False
+    return log
+
+
+def choose_device(name: str, threads: int | None) -> torch.device:
+    """The device of this rank; `auto` takes a GPU where there is one.
+
+    `threads` is how many threads of the CPU torch and dask use; None leaves the choice to them.
+
+    Raises
+    ------
+    ValueError
+        When `cuda` is asked for and there is none.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+        dask.config.set(num_workers=threads)
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: torch finds no GPU on this node")
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    # Launchers show each rank its own GPU, or every rank all of its node.
+    device = torch.device("cuda", local_rank() % torch.cuda.device_count())
+    torch.cuda.set_device(device)
+    return device
+
+
+def report_epochs(run: Run, epochs: int) -> Callable[[list[dict[str, float]]], None]:
+    """A reporter of the last epoch: a bar when a person watches a terminal, else a line each."""
+
+    def line(row: dict[str, float]) -> str:
+        return (
+            f"epoch {row['epoch']:.0f}/{epochs}  train loss {row['train_loss']:.3e}  "
+            f"validation {row['validation_psnr']:.2f} dB  {row['seconds']:.1f} s"
+        )
+
+    if not sys.stderr.isatty() or run.communicator.rank > 0:
+        return lambda history: run.say(line(history[-1]))
+    # Not drawn before the first epoch: lines that the stage still says would run into it.
+    bar = tqdm(total=epochs, unit="epoch", leave=False, delay=1e-3)
+
+    def advance(history: list[dict[str, float]]) -> None:
+        run.note(line(history[-1]))
+        bar.set_postfix_str(f"validation {history[-1]['validation_psnr']:.2f} dB", refresh=False)
+        bar.update(len(history) - bar.n)
+
+    return advance

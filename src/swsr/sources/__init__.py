@@ -1,0 +1,1 @@
+"""Readers of what users have: each gives one canonical dataset."""

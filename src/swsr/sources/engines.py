@@ -1,0 +1,95 @@
+"""Formats that an engine of xarray opens: NetCDF, Zarr and GRIB."""
+
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import xarray as xr
+from scipy.io import netcdf_file
+
+from swsr.zarr_io import open_archive
+
+
+def open_netcdf(path: Path) -> xr.Dataset:
+    """NetCDF 3 or 4, or whatever an installed engine of xarray takes; packed values unpacked.
+
+    Raises
+    ------
+    ValueError
+        When the file is cut off, or values are packed with what is no number.
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start in {b"CDF\x01", b"CDF\x02"}:
+        _check_classic(path)
+    own = start[:3] == b"CDF" or h5py.is_hdf5(path)
+    dataset = xr.open_dataset(path, engine="netcdf4" if own else None, chunks=None)
+    for name, variable in dataset.variables.items():
+        for key in ("scale_factor", "add_offset"):
+            number = variable.encoding.get(key, 1)
+            if np.asarray(number).dtype.kind not in "iuf" or not np.isfinite(number).all():
+                raise ValueError(
+                    f"{path}: {key} of {name} is {np.asarray(number).tolist()!r}, "
+                    "no number: mend the attribute"
+                )
+    return dataset
+
+
+def _check_classic(path: Path) -> None:
+    """NetCDF's own library reads zeros where a classic file is cut off; SciPy's reader refuses."""
+    try:
+        netcdf_file(path, mmap=True).close()
+    except (TypeError, ValueError, OSError, IndexError) as error:
+        raise ValueError(f"{path}: cannot be opened: cut off or damaged ({error})") from error
+
+
+def open_zarr(path: Path) -> xr.Dataset:
+    """Zarr of version 2 or 3, a folder or a zip of one."""
+    if path.is_dir():
+        consolidated = (path / ".zmetadata").exists()
+        return xr.open_dataset(path, engine="zarr", chunks=None, consolidated=consolidated)
+    store = open_archive(path)
+    group = _folder_in(path)
+    return xr.open_dataset(store, engine="zarr", chunks=None, consolidated=False, group=group)
+
+
+def open_grib(path: Path) -> xr.Dataset:
+    """GRIB 1 or 2 through cfgrib, without writing an index beside the file.
+
+    Raises
+    ------
+    ValueError
+        When the file holds no message, or ends within one.
+    """
+    import cfgrib  # only here: eccodes takes a second to load
+
+    with path.open("rb") as file:
+        file.seek(-min(64, path.stat().st_size), 2)
+        if not file.read().rstrip(b"\0\r\n ").endswith(b"7777"):
+            raise ValueError(f"{path}: cannot be opened as grib: cut off within a message")
+
+    merged = xr.Dataset()
+    for dataset in cfgrib.open_datasets(str(path), backend_kwargs={"indexpath": ""}):
+        for name, variable in dataset.data_vars.items():
+            # Of a variable on several kinds of levels each gets the kind as a suffix but the first.
+            kind = variable.attrs.get("GRIB_typeOfLevel", "")
+            label = name if name not in merged else f"{name}_{kind}"
+            levels = [dim for dim in variable.dims if dim in merged.sizes]
+            if any(variable.sizes[dim] != merged.sizes[dim] for dim in levels):
+                others = {dim: f"{dim}_{label}" for dim in levels}
+            else:
+                others = {}
+            merged = merged.merge({label: variable.rename(others)}, compat="override", join="exact")
+    if not merged.data_vars:
+        raise ValueError(f"{path}: holds no GRIB message")
+    return merged
+
+
+def _folder_in(path: Path) -> str | None:
+    """The folder of a zip in which its store lies, if not at the top."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    tops = [name for name in names if name.endswith((".zgroup", "zarr.json"))]
+    folder = min(tops, key=len).rpartition("/")[0] if tops else ""
+    return folder or None

@@ -1,0 +1,129 @@
+"""Files of users: any format -> one series of canonical, lazy frames."""
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from swsr.schema import standardise
+from swsr.settings import Format, Reading, without_password
+from swsr.sources.formats import detect_format, open_one
+from swsr.sources.images import open_images
+from swsr.sources.selection import pick_entries, pick_region, pick_sample, pick_times
+from swsr.sources.units import convert
+
+_READ_BYTES = 16 * 2**20
+"""Of a variable that are read at once: enough for any disk, little in memory."""
+
+
+def open_files(paths: list[Path], reading: Reading, sample: int | None = None) -> xr.Dataset:
+    """One series from one file, or from several in order of time: canonical, lazy frames.
+
+    Parameters
+    ----------
+    paths
+        Files of one series, in any order.
+    reading
+        Variables, and how to find them: see `config.yaml`, section source.
+    sample
+        Which of several trajectories in each file, from 0 on.
+
+    Raises
+    ------
+    ValueError
+        When a file is missing or cannot be opened, does not have what `reading` asks for, or
+        does not fit the others.
+    """
+    for path in paths:
+        if not path.exists():
+            raise ValueError(f"{without_password(str(path))}: no such file")
+    found = reading.format or detect_format(paths[0])
+    if found == "images":
+        parts = [_canonical(open_images(paths), reading, sample, str(paths[0]))]
+    else:
+        parts = [_canonical(open_one(path, found), reading, sample, str(path)) for path in paths]
+    frames = _join(parts, paths)
+    frames = pick_times(frames, reading.select, reading.every, str(paths[0]))
+    return convert(frames, reading.units, str(paths[0]))
+
+
+def format_of(paths: list[Path], reading: Reading) -> Format:
+    """The format that `open_files` takes the files for."""
+    return reading.format or detect_format(paths[0])
+
+
+def _canonical(
+    dataset: xr.Dataset, reading: Reading, sample: int | None, origin: str
+) -> xr.Dataset:
+    missing = [name for name in reading.variables if name not in dataset]
+    if missing:
+        raise ValueError(
+            f"{origin}: no variable {missing[0]!r}; it holds {sorted(map(str, dataset.data_vars))}"
+        )
+    dims = {str(dim): name for dim, name in reading.dims.items()}
+    chosen = pick_sample(dataset[list(reading.variables)], sample, dims, origin)
+    chosen = _with_time(pick_entries(chosen, reading.select, origin), dims)
+    stored = _stored_frames(chosen, dims)
+    frames = standardise(chosen, reading.variables, dims, origin)
+    return _in_chunks(pick_region(frames, reading.select, origin), stored)
+
+
+def _with_time(dataset: xr.Dataset, dims: dict[str, str]) -> xr.Dataset:
+    """A dim for the time of a file of one frame, which has it as a scalar."""
+    name = dims.get("time", "time")
+    scalar = name in dataset.coords and name not in dataset.dims and dataset[name].ndim == 0
+    others = dataset.cf.coordinates.get("time", [])
+    if scalar and not any(other in dataset.dims for other in others):
+        return dataset.expand_dims(name)
+    return dataset
+
+
+def _join(parts: list[xr.Dataset], paths: list[Path]) -> xr.Dataset:
+    """Parts of a series one after the other, by their first times, or as given without any."""
+    if len(parts) == 1:
+        return parts[0]
+    for part, path in zip(parts, paths, strict=True):
+        _check_fits(part, parts[0], f"{path}", paths[0].name)
+    filled = [part for part in parts if part.sizes["time"]]
+    if all("time" in part.coords for part in filled):
+        filled = sorted(filled, key=lambda part: part["time"].values[0])
+    joined = xr.concat(
+        filled or parts, "time", data_vars="minimal", coords="minimal", compat="override",
+        join="override", combine_attrs="override",
+    )  # fmt: skip
+    if "time" in joined.coords:
+        joined["time"].encoding.pop("units", None)  # days, say, where each file holds one hour
+    return joined
+
+
+def _check_fits(part: xr.Dataset, first: xr.Dataset, origin: str, name: str) -> None:
+    for dim in ("lat", "lon"):
+        ours, theirs = part[dim].values, first[dim].values
+        if ours.shape != theirs.shape or not np.allclose(ours, theirs, atol=1e-3 * _step(theirs)):
+            raise ValueError(f"{origin}: its {dim} are not those of {name}: give them separately")
+    for variable in first.data_vars:
+        unit, wanted = (each[variable].attrs.get("units") for each in (part, first))
+        if unit != wanted:
+            raise ValueError(
+                f"{origin}: {variable} is in {unit!r}, but in {wanted!r} in {name}: convert one"
+            )
+
+
+def _step(values: np.ndarray) -> float:
+    return abs(float(values[1] - values[0])) if len(values) > 1 else 1.0
+
+
+def _stored_frames(dataset: xr.Dataset, dims: dict[str, str]) -> int:
+    """Frames in a chunk of the file: to read fewer at once is to read them again."""
+    found = dataset.cf.guess_coord_axis().cf.coordinates.get("time", [])
+    names = {dims.get("time", "time"), *map(str, found)}
+    chunks = [each.encoding.get("preferred_chunks", {}) for each in dataset.data_vars.values()]
+    return max([1, *(int(each[name]) for each in chunks for name in names & each.keys())])
+
+
+def _in_chunks(frames: xr.Dataset, stored: int) -> xr.Dataset:
+    """Chunks of whole frames, several of the file's in each where those are small."""
+    points = frames.sizes["lat"] * frames.sizes["lon"]
+    width = max(frames[name].dtype.itemsize for name in frames.data_vars)
+    most = max(1, _READ_BYTES // max(1, points * width))
+    return frames.chunk({"time": max(stored, most // stored * stored), "lat": -1, "lon": -1})

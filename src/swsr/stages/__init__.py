@@ -1,0 +1,1 @@
+"""One function per rule, of the same name: open, compute, write."""

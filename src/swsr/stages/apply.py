@@ -1,0 +1,163 @@
+"""Super-resolve frames that have no truth with trained networks: NetCDF or Zarr, CF conventions."""
+
+import shutil
+from pathlib import Path
+
+import xarray as xr
+
+from swsr.checkpoint import Card, file_digest
+from swsr.geometry import Geometry
+from swsr.inference_stage import Trained, check_variables, super_resolve
+from swsr.provenance import attributes
+from swsr.run import Run
+from swsr.schema import Spacing, check_finite_frames, refine_coordinate
+from swsr.settings import (
+    ApplyStage,
+    matching_files,
+    read_stage_settings,
+    split_entry,
+    without_password,
+)
+from swsr.sources.files import open_files
+from swsr.zarr_io import Layout, read_manifest, store_path, write_netcdf
+
+_CHUNK_FRAMES = 8
+"""Frames of the result that are computed and written together, where no settings say so."""
+
+_FAR = 1.1
+"""Ratio of spacings beyond which frames are called unlike those of the training."""
+
+_SMALL_SHARE = 0.05
+"""Share of the trained range below which values hint at other units."""
+
+_SUFFIXES = (".zarr", ".nc")
+
+
+def apply(
+    network: Path,
+    coarse: Path,
+    output: Path,
+    run: Run,
+    settings: Path | None = None,
+    then: Path | None = None,
+) -> None:
+    """Write the frames of `coarse` on the network's fine grid.
+
+    Parameters
+    ----------
+    network
+        A trained 2D network.
+    coarse
+        A file or a folder of frames, or a pattern of files that follow on each other in time, in
+        any format that `extract` reads.
+    output
+        `.zarr`, with a manifest `.json` beside it, or `.nc`.
+    settings
+        File of an `ApplyStage`; None reads the variables of the network, found by their names.
+    then
+        A 3D network trained on results of the 2D network, to sharpen them: without a result for
+        the first two and the last two frames.
+
+    Raises
+    ------
+    ValueError
+        When the frames are not what the network was trained on: other variables, units, or a grid
+        in other units, or not finite. What is only unlike it, range and spacing, is warned of.
+    """
+    chain = [Trained.load(network, "2d"), *([Trained.load(then, "3d")] if then else [])]
+    manifest = _manifest(output)
+    card = chain[0].card
+    choices = (
+        read_stage_settings(settings, ApplyStage)
+        if settings
+        else ApplyStage.plain(card.variables, chunk_frames=_CHUNK_FRAMES, shard_frames=None)
+    )
+    _, sample = split_entry(str(coarse))
+    files = [Path(file) for file in matching_files(str(coarse))]
+    if not files:
+        raise ValueError(f"{without_password(str(coarse))}: no such file")
+    frames = open_files(files, choices, sample)
+    frames = Geometry.detect(frames, choices.periodic).mark(frames)
+    for trained in chain:
+        check_variables(frames, trained, str(coarse))
+    _check_spacing(frames, chain, str(coarse), run)
+    for sentence in run.communicator.on_first(lambda: _range_warnings(frames, card)):
+        run.warn(f"{coarse}: {sentence}")
+    grid = {dim: refine_coordinate(frames[dim].values, card.scale) for dim in ("lat", "lon")}
+    notes = attributes("apply", choices, {str(t.path): file_digest(t.path) for t in chain})
+    notes["history"] = f"super-resolved from {coarse} by swsr"
+    layout = Layout(choices.chunk_frames, choices.shard_frames)
+    checked = check_finite_frames(frames, str(coarse), choices.chunk_frames)
+    super_resolve(checked, chain, grid, manifest, layout, notes, run)
+    if output.suffix == ".nc":
+        run.communicator.on_first(lambda: _to_netcdf(manifest, output))
+
+
+def _manifest(output: Path) -> Path:
+    """Where the manifest of the result's store lies; a NetCDF file has one for a while."""
+    if output.suffix not in _SUFFIXES:
+        raise ValueError(f"{output}: give a name that ends with .zarr or .nc")
+    if output.suffix == ".nc":
+        return output.with_name(f".{output.stem}.json")
+    manifest = output.with_suffix(".json")
+    if output.exists():
+        try:
+            read_manifest(manifest)
+        except ValueError:
+            raise ValueError(f"{output}: exists, and is not a result of swsr: move it") from None
+    return manifest
+
+
+def _to_netcdf(manifest: Path, output: Path) -> None:
+    write_netcdf(manifest, output)
+    shutil.rmtree(store_path(manifest))
+    manifest.unlink()
+
+
+def _check_spacing(frames: xr.Dataset, chain: list[Trained], origin: str, run: Run) -> None:
+    """Refuse a grid in other units; warn of other distances of points and of frames."""
+    given, trained = Spacing.of(frames), Spacing(**chain[0].card.spacing)
+    if given.units != trained.units:
+        raise ValueError(
+            f"{origin}: its grid is in {given.units!r}, but {chain[0].path} was trained on one in "
+            f"{trained.units!r}"
+        )
+    differences = [
+        f"{name} {ours:.4g} {unit}, trained at {theirs:.4g}"
+        for name, unit, ours, theirs in (
+            ("lat every", given.units, given.lat, trained.lat),
+            ("lon every", given.units, given.lon, trained.lon),
+            ("frames every", "seconds", given.seconds, trained.seconds),
+        )
+        if ours and theirs and not 1 / _FAR < ours / theirs < _FAR
+        if name != "frames every" or len(chain) > 1  # 2D alone knows no time
+    ]
+    if differences:
+        run.warn(f"{origin}: unlike the training: {'; '.join(differences)}: see how it does")
+
+
+def _range_warnings(frames: xr.Dataset, card: Card) -> list[str]:
+    """A sentence on each variable whose values leave the range that the network has seen."""
+    warnings = []
+    limits = zip(card.variables, card.scaling_minimum, card.scaling_maximum, strict=True)
+    for name, low, high in limits:
+        values = frames[name]
+        outside = ((values < low) | (values > high)).mean()
+        least, most, share = (
+            float(each)
+            for each in xr.Dataset({"a": values.min(), "b": values.max(), "c": outside})
+            .compute()
+            .values()
+        )
+        if share > 0:
+            warnings.append(
+                f"{name} reaches from {least:.4g} to {most:.4g}, but the network was trained "
+                f"from {low:.4g} to {high:.4g}: {share:.2%} of the values lie outside, where its "
+                "result is a guess"
+            )
+        elif most - least < _SMALL_SHARE * (high - low):
+            warnings.append(
+                f"{name} reaches only from {least:.4g} to {most:.4g}, of {low:.4g} to {high:.4g} "
+                "in the training: are the units the same?"
+            )
+    return warnings

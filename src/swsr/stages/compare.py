@@ -1,0 +1,79 @@
+"""The figures of a study and of its experiments side by side, for people and for programs."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from swsr import plots, tables
+from swsr.atomic import write_text
+from swsr.experiments import name_of, trained_by
+from swsr.provenance import provenance_path
+from swsr.run import Run
+
+_SECOND_NAME = {"combined_processed": "network_3d_processed"}
+"""The study's name of a chain, under which it is shown, and the method that it is."""
+
+
+def compare(
+    evaluations: Mapping[str, Path], training: Mapping[str, Path], output: Path, run: Run
+) -> None:
+    """Write `table.md`, `table.csv` and `table.png`.
+
+    Parameters
+    ----------
+    evaluations
+        Folder of each study below the results -> folder that `evaluate` wrote for it.
+    training
+        STUDY/STAGE -> folder of that training, of all studies.
+    output
+        Folder of the results.
+    """
+    found = pd.DataFrame(
+        row for study, folder in evaluations.items() for row in _rows(study, folder, training)
+    )
+    summary = _over_seeds(found)
+    write_text(output / "table.csv", found.to_csv(index=False))
+    write_text(output / "table.md", tables.comparison_table(summary))
+    plots.draw_ranking(summary, output / "table.png")
+    run.say(f"{len(evaluations)} studies\n" + tables.comparison_table(summary))
+
+
+def _rows(study: str, folder: Path, training: Mapping[str, Path]) -> Iterator[dict[str, object]]:
+    """All figures of the test frames, by method, and what the last training of each cost."""
+    test = json.loads((folder / "metrics.json").read_text())["test"]
+    for method, figures in test.items():
+        if method in _SECOND_NAME.values():
+            continue
+        place: dict[str, object] = {"experiment": name_of(study), "study": study, "method": method}
+        name = _SECOND_NAME.get(method, method)
+        cost = {} if name == "bicubic" else _cost(training[f"{study}/{trained_by(name)}"])
+        gain = figures["psnr"] - test["bicubic"]["psnr"]
+        yield place | {"gain": gain} | cost | figures
+
+
+def _cost(folder: Path) -> dict[str, object]:
+    metrics = json.loads((folder / "metrics.json").read_text())
+    record = json.loads(provenance_path(folder).read_text())
+    return {
+        "parameters": metrics["parameters"],
+        "epochs": metrics["epochs"],
+        "seconds": record["seconds"],
+        "ranks": record["ranks"],
+    }
+
+
+def _over_seeds(found: pd.DataFrame) -> pd.DataFrame:
+    """A row per experiment and method: means over seeds, the standard deviation of PSNR.
+
+    Interpolation, which has no seed, is named again only where its frames differ.
+    """
+    rows = found.groupby(["experiment", "method"], sort=False)
+    summary = rows.mean(numeric_only=True)
+    summary["psnr_deviation"] = rows["psnr"].std()
+    summary.loc[(slice(None), "bicubic"), "psnr_deviation"] = float("nan")
+    summary["seeds"] = rows.size()
+    summary = summary.reset_index()
+    again = (summary["method"] == "bicubic") & summary.duplicated(["method", "psnr"])
+    return summary[~again].reset_index(drop=True)

@@ -1,0 +1,261 @@
+"""Compare every method with the truth: figures, the study's tables, physics, a gate, a picture."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from swsr import plots, tables
+from swsr.atomic import write_text
+from swsr.checkpoint import Card, load_network
+from swsr.diagnosis import Diagnosis, diagnose, figures, outer_labels
+from swsr.gate import judge
+from swsr.grids import Grid
+from swsr.networks import TRIM_POINTS
+from swsr.run import Run
+from swsr.scores import MARGIN, Points, align, mean_over_frames, score_frames
+from swsr.settings import EvaluateStage, Role, Set, read_stage_settings
+from swsr.spectra import Modes, coherence, make_modes
+from swsr.zarr_io import open_frames
+
+PACKED = ("network_3d_raw", "network_3d_processed", "combined_raw", "joint")
+"""Methods whose frames are centres of packs."""
+
+Figures = dict[str, dict[str, float | None]]
+
+
+@dataclass(frozen=True)
+class _Study:
+    """Series of every method, and what they are compared by."""
+
+    stores: Mapping[str, Path]
+    series: Mapping[str, Role]
+    choices: EvaluateStage
+    card: Card
+
+    @property
+    def methods(self) -> list[str]:
+        """Interpolation, then the networks."""
+        names = dict.fromkeys(key.partition("/")[0] for key in self.stores)
+        return [name for name in names if name not in ("truth", "low")]
+
+    def open(self, method: str, name: str) -> xr.Dataset:
+        return open_frames(self.stores[f"{method}/{name}"])
+
+    def sets(self, name: str) -> dict[Set, slice]:
+        num_frames = self.open("truth", name).sizes["time"]
+        if self.series[name] == "test":
+            return {"test": slice(0, num_frames)}
+        return self.choices.split.ranges(num_frames)
+
+    def tests(self) -> dict[str, slice]:
+        """Series that hold test frames, and where."""
+        sets = {name: self.sets(name) for name in self.series}
+        return {name: parts["test"] for name, parts in sets.items() if "test" in parts}
+
+    @cached_property
+    def modes(self) -> Modes | None:
+        """Of the grid that all series share."""
+        return make_modes(Grid.of(self.open("truth", next(iter(self.series)))))
+
+    @cached_property
+    def normal(self) -> dict[str, np.ndarray]:
+        """Mean of each variable over all training frames, (lat, lon)."""
+        parts = []
+        for name in self.series:
+            ranges = self.sets(name)
+            if "train" in ranges:
+                parts.append(self.open("truth", name).isel(time=ranges["train"]))
+        total = sum(part.sizes["time"] for part in parts)
+        sums = {
+            name: [part[name].sum("time", dtype="float64").values for part in parts]
+            for name in self.card.variables
+        }
+        return {name: np.sum(each, axis=0) / total for name, each in sums.items()}
+
+
+def evaluate(
+    settings: Path,
+    stores: Mapping[str, Path],
+    series: Mapping[str, Role],
+    network: Path,
+    training: Mapping[str, Path],
+    output: Path,
+    run: Run,
+) -> None:
+    """Write figures, tables, spectra, the gate and a picture.
+
+    All methods are compared on the same points: inside each set, the frames that are centres of
+    whole packs, without the 2 points at each border that 3D networks may take off. Spectra, global
+    means, edges, flicker and extremes need whole frames: they are those of the test set, and of
+    methods that give such. Values of MSE, PSNR and SSIM are scaled to [0, 1] by the limits of the
+    training split.
+
+    Parameters
+    ----------
+    settings
+        File of an `EvaluateStage`.
+    stores
+        METHOD/SERIES -> manifest, of `truth`, `low`, `bicubic` and networks.
+    series
+        Name -> whether it trains or tests.
+    network
+        Any of the trained networks, for the scaling.
+    training
+        `train_2d`, `train_3d/raw`, `train_3d/processed` -> folder of that training.
+    output
+        Folder of the results.
+    """
+    choices = read_stage_settings(settings, EvaluateStage)
+    study = _Study(stores, series, choices, load_network(network)[1])
+    frames = pd.DataFrame(_score(study))
+    means = _with_second_name(mean_over_frames(frames))
+    diagnoses = {method: each for method in study.methods if (each := _diagnose(study, method))}
+    found = _nested(means)
+    for method, diagnosis in diagnoses.items():
+        found["test"][method] |= figures(diagnosis, study.modes)
+    if "network_3d_processed" in found["test"]:
+        found["test"]["combined_processed"] = found["test"]["network_3d_processed"]
+    _fill(found["test"])
+    trained = {
+        stage: json.loads((folder / "metrics.json").read_text())
+        for stage, folder in training.items()
+    }
+    units = dict(zip(study.card.variables, study.card.units, strict=True))
+    verdicts = judge(found["test"])
+    summary = tables.summary_table(found["test"]) + "\n" + tables.gate_lines(verdicts)
+    write_text(output / "frames.csv", frames.to_csv(index=False))
+    write_text(output / "metrics.csv", means.to_csv(index=False))
+    write_text(output / "tables.md", tables.study_tables(means, trained))
+    write_text(output / "physics.md", tables.physics_table(found["test"], verdicts, units))
+    write_text(output / "gate.json", json.dumps(verdicts, indent=2) + "\n")
+    write_text(output / "means.csv", _means(diagnoses).to_csv(index=False))
+    write_text(output / "spectra.csv", _spectra(diagnoses, study.modes).to_csv(index=False))
+    write_text(output / "summary.md", summary)
+    _draw(study, output / "picture.png")
+    write_text(output / "metrics.json", json.dumps(found, indent=2) + "\n")
+    run.say("figures of the test set\n" + summary)
+
+
+def _score(study: _Study) -> Iterator[dict[str, object]]:
+    """A row of figures per series, set, frame, method and crop."""
+    inner = slice(TRIM_POINTS, -TRIM_POINTS)
+    normals = {
+        "all": study.normal,
+        "inner": {name: mean[inner, inner] for name, mean in study.normal.items()},
+    }
+    # Only methods that need no pack have every frame of a set.
+    crops: dict[bool, tuple[Points, ...]] = {True: ("inner",), False: ("inner", "all")}
+    for name in study.series:
+        truth = study.open("truth", name)
+        for part, frames in study.sets(name).items():
+            for method in study.methods:
+                result = study.open(method, name)
+                for points in crops[method in PACKED]:
+                    pair = align(result, truth, frames, points, centres=points == "inner")
+                    assert pair is not None
+                    place = {"set": part, "series": name, "method": method, "points": points}
+                    first = frames.start + (MARGIN if points == "inner" else 0)
+                    rows = score_frames(pair, study.card, normals[points])
+                    for number, row in enumerate(rows, first):
+                        yield place | {"frame": number} | row
+
+
+def _with_second_name(means: pd.DataFrame) -> pd.DataFrame:
+    # The study names 2D, packing, then 3D trained on 2D results both as a training and as a chain.
+    again = means[means["method"] == "network_3d_processed"].assign(method="combined_processed")
+    return pd.concat([means, again])
+
+
+def _nested(means: pd.DataFrame) -> dict[str, Figures]:
+    """`{set: {method: {figure: value}}}` on the inner points."""
+    found: dict[str, Figures] = {}
+    for row in means[means["points"] == "inner"].to_dict("records"):
+        methods = found.setdefault(str(row["set"]), {})
+        methods[str(row["method"])] = {
+            # What has no value, such as the correlation of nothing, is not known.
+            str(key): float(value) if pd.notna(value) else None
+            for key, value in row.items()
+            if key not in ("set", "method", "points", "frames")
+        }
+    return found
+
+
+def _fill(methods: Figures) -> None:
+    """Give every method all figures that interpolation has, None where they are not known."""
+    for given in methods.values():
+        for key in methods["bicubic"]:
+            given.setdefault(key, None)
+
+
+def _diagnose(study: _Study, method: str) -> Diagnosis | None:
+    """Of all test frames that are centres of packs; None where the method lacks points."""
+    parts = []
+    for name, frames in study.tests().items():
+        truth = study.open("truth", name)
+        pair = align(study.open(method, name), truth, frames, "all", centres=True)
+        if pair is None:
+            return None
+        low = study.open("low", name).isel(time=slice(frames.start + MARGIN, frames.stop - MARGIN))
+        parts.append(diagnose(name, pair.result, pair.truth, low, study.modes))
+    return Diagnosis.join(parts)
+
+
+def _means(diagnoses: Mapping[str, Diagnosis]) -> pd.DataFrame:
+    """Global means of every frame: series, time, method, quantity, value, truth."""
+    tables_of = [
+        diagnosis.means[quantity].reset_index().assign(method=method, quantity=quantity)
+        for method, diagnosis in diagnoses.items()
+        for quantity in outer_labels(diagnosis.means)
+    ]
+    columns = ["series", "time", "method", "quantity", "result", "truth"]
+    return pd.concat(tables_of)[columns] if tables_of else pd.DataFrame(columns=columns)
+
+
+def _spectra(diagnoses: Mapping[str, Diagnosis], modes: Modes | None) -> pd.DataFrame:
+    """Power and coherence by wavelength: mean over frames, and the range of 8 frames in 10."""
+    parts = []
+    for method, diagnosis in diagnoses.items():
+        for quantity, (power, truth, shared) in diagnosis.spectra.items():
+            assert modes is not None
+            columns = {"method": method, "quantity": quantity, "wavenumber": modes.wavenumbers}
+            columns["wavelength_km"] = modes.lengths_m / 1000
+            for label, of_frames in (("power", power), ("truth", truth)):
+                low, high = np.quantile(of_frames, (0.1, 0.9), axis=0)
+                columns |= {
+                    label: of_frames.mean(axis=0),
+                    f"{label}_low": low,
+                    f"{label}_high": high,
+                }
+            means = shared.mean(axis=0), power.mean(axis=0), truth.mean(axis=0)
+            columns["coherence"] = coherence(*means)
+            parts.append(pd.DataFrame(columns))
+    return pd.concat(parts) if parts else pd.DataFrame(columns=["method", "quantity"])
+
+
+def _draw(study: _Study, path: Path) -> None:
+    """The middle test frame of the last series by every method that the picture shows."""
+    name, frames = list(study.tests().items())[-1]
+    shown = {
+        "ground truth": "truth",
+        "low resolution": "low",
+        "bicubic": "bicubic",
+        "2D network": "network_2d",
+        "2D then 3D": "network_3d_processed",
+    }
+    opened = {
+        label: study.open(key, name)
+        for label, key in shown.items()
+        if f"{key}/{name}" in study.stores
+    }
+    middle = opened["ground truth"]["time"][(frames.start + frames.stop) // 2]
+    fields = {
+        label: dataset[next(iter(dataset.data_vars))].sel(time=middle).load()
+        for label, dataset in opened.items()
+    }
+    plots.draw_comparison(fields, f"test frame of {name}", path)

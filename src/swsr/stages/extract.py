@@ -1,0 +1,46 @@
+"""Extract the chosen variables of a source to a Zarr store of canonical, checked frames."""
+
+from pathlib import Path
+
+from swsr.geometry import Geometry
+from swsr.provenance import attributes
+from swsr.run import Run
+from swsr.schema import check_finite_frames, check_frames
+from swsr.settings import ExtractStage, read_stage_settings
+from swsr.sources.describe import describe
+from swsr.sources.files import open_files
+from swsr.zarr_io import Layout, write_frames
+
+
+def extract(
+    settings: Path, files: list[Path], output: Path, run: Run, sample: int | None = None
+) -> None:
+    """Write one series, from one or more files, to the store of manifest `output`.
+
+    `sample` is the number of the trajectory where the files hold several.
+
+    Raises
+    ------
+    ValueError
+        When a file cannot be used: see `sources.files.open_files`, `schema.check_frames` and
+        `schema.check_finite_frames`.
+    """
+    choices = read_stage_settings(settings, ExtractStage)
+    frames = open_files(files, choices, sample)
+    found = describe(files, choices, frames)
+    frames = Geometry.detect(frames, choices.periodic).mark(frames)
+    origin = files[0].name
+    check_frames(frames, origin)
+    checked = check_finite_frames(frames, origin, choices.chunk_frames)
+    # To take part of a chunk of the files is to read all of it.
+    at_once = max(frames.chunksizes["time"])
+    layout = Layout(choices.chunk_frames, choices.shard_frames)
+    notes = attributes("extract", choices, {})
+    states = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    try:
+        write_frames(
+            checked, output, layout, notes, run.communicator, origin=states, at_once=at_once
+        )
+    except (RuntimeError, EOFError) as error:  # as libraries of formats raise in damaged files
+        raise ValueError(f"{origin}: cannot be read to its end: {error}") from error
+    run.say(found)

@@ -1,0 +1,11 @@
+"""Train the 2D network: low-resolution frames -> frames."""
+
+from pathlib import Path
+
+from swsr.run import Run
+from swsr.training_stage import train
+
+
+def train_2d(settings: Path, low: list[Path], high: list[Path], output: Path, run: Run) -> None:
+    """Train on the series of the manifests `low` and `high`; see `training_stage.train`."""
+    train(settings, low, high, output, run)

@@ -1,0 +1,21 @@
+"""Train a 2D and a 3D network as one: five low-resolution frames -> the centre frame, restored."""
+
+from pathlib import Path
+
+from swsr.run import Run
+from swsr.training_stage import train
+
+
+def train_joint(
+    settings: Path,
+    low: list[Path],
+    high: list[Path],
+    start: list[Path] | None,
+    output: Path,
+    run: Run,
+) -> None:
+    """Train on the series of the manifests `low` and `high`; see `training_stage.train`.
+
+    `start` are a trained 2D and a trained 3D network to go on from.
+    """
+    train(settings, low, high, output, run, start or [])

@@ -1,0 +1,238 @@
+"""One training loop for every network and any number of ranks.
+
+    build -> resume -> (epoch: draw, step, validate, checkpoint)* -> evaluate
+
+Each rank computes its part of every global batch; gradients are summed over ranks, with the loss
+divided by the points of the whole batch. One, two or four ranks thus take the same steps to
+rounding, whatever the number of samples. The networks are small (50 to 250 kB), so that all
+gradients travel in one message: there is nothing to overlap, only latency to pay once.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from swsr import metrics
+from swsr.checkpoint import Checkpoints, Progress
+from swsr.communication import Communicator
+from swsr.inference import apply_network
+from swsr.losses import summed_loss
+from swsr.networks import Network
+from swsr.patches import Patch, Samples, draw_epoch, prefetch
+from swsr.settings import Train
+from swsr.stopping import stop_signals
+
+_WATCHED_FRAMES = 12
+"""Frames of the validation set that are scored after every epoch; all of them are at the end."""
+
+_SCORED_AT_ONCE = 8
+"""Samples whose whole frames are scored together."""
+
+_SAVE_EVERY_SECONDS = 30
+"""How often an epoch that takes longer is saved inside: what a killed job may lose."""
+
+_WARM_UP = 0.1
+"""Share of the steps over which the cosine schedule raises the learning rate."""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A network, its data and how to train it.
+
+    `chunk` is the number of frames in a chunk of the stores; `report` takes the rows of figures of
+    all finished epochs, after each; `window_points` as in
+    `inference.apply_network`.
+    """
+
+    network: Network
+    train: Samples
+    validation: Samples
+    chunk: int
+    settings: Train
+    seed: int
+    communicator: Communicator
+    device: torch.device
+    report: Callable[[list[dict[str, float]]], None]
+    window_points: int
+
+    def fit(self, checkpoints: Checkpoints, say: Callable[[str], None]) -> Progress:
+        """Train to the last epoch, from the newest checkpoint that fits.
+
+        Raises
+        ------
+        ValueError
+            When the loss is not finite, on all ranks, with the epoch.
+        InterruptedError
+            When a signal asked to stop, after saving, on all ranks.
+        """
+        self.network.to(self.device)
+        optimizer = torch.optim.Adam(self.network.parameters(), self.settings.learning_rate)
+        progress = self._resume(checkpoints, optimizer, say)
+        with stop_signals() as asked_to_stop:
+            while progress.epoch < self.settings.epochs:
+                progress, stop = self._train_epoch(progress, optimizer, asked_to_stop)
+                self._save(checkpoints, optimizer, progress)
+                if stop:
+                    raise InterruptedError(
+                        f"asked to stop in epoch {progress.epoch + 1}, saved after "
+                        f"{len(progress.losses)} batches of it: run again to go on from there"
+                    )
+                if not progress.losses:
+                    self.report(progress.history)
+        return progress
+
+    def _resume(
+        self,
+        checkpoints: Checkpoints,
+        optimizer: torch.optim.Optimizer,
+        say: Callable[[str], None],
+    ) -> Progress:
+        path, passed_over = self.communicator.on_first(checkpoints.find)
+        for sentence in passed_over:
+            say(sentence)
+        if path is None:
+            return Progress(0, [])
+        progress = checkpoints.load(path, self.network, optimizer)
+        if progress.history:
+            self.report(progress.history)
+        say(f"resuming after epoch {progress.epoch} of {self.settings.epochs} from {path}")
+        return progress
+
+    def _save(
+        self, checkpoints: Checkpoints, optimizer: torch.optim.Optimizer, progress: Progress
+    ) -> None:
+        self.communicator.on_first(lambda: checkpoints.save(self.network, optimizer, progress))
+
+    def _train_epoch(
+        self,
+        progress: Progress,
+        optimizer: torch.optim.Optimizer,
+        asked_to_stop: Callable[[], bool],
+    ) -> tuple[Progress, bool]:
+        """The next epoch, or what is left of it, and whether to stop.
+
+        Only its first batches when asked to stop, or when they are due to be saved.
+        """
+        started = time.perf_counter()
+        losses = list(progress.losses)
+        epoch = progress.epoch + 1
+        batches = draw_epoch(self.train, self.chunk, self.settings, self.seed, epoch)
+        self.network.train()
+        parts = prefetch(self._load, batches[len(losses) :])
+        for number, part in enumerate(parts, start=len(losses)):
+            done = (progress.epoch + number / len(batches)) / self.settings.epochs
+            optimizer.param_groups[0]["lr"] = learning_rate(self.settings, done)
+            due = time.perf_counter() - started > _SAVE_EVERY_SECONDS
+            wishes = [asked_to_stop(), due]
+            loss, (stop, due) = self._step(part, len(batches[number]), optimizer, wishes)
+            losses.append(loss)
+            if not math.isfinite(loss):
+                raise ValueError(
+                    f"the loss is {loss} in epoch {epoch}, batch {number + 1}: "
+                    "use a smaller learning_rate"
+                )
+            if stop or due:
+                seconds = progress.seconds + time.perf_counter() - started
+                return Progress(progress.epoch, progress.history, losses, seconds), stop
+        row = self._figures(epoch, losses)
+        row["seconds"] = round(progress.seconds + time.perf_counter() - started, 3)
+        return Progress(epoch, [*progress.history, row]), False
+
+    def _figures(self, epoch: int, losses: list[float]) -> dict[str, float]:
+        """A row of the history, of an epoch whose batches had these losses."""
+        scores = self.score(self.validation, at_most=_WATCHED_FRAMES)
+        last_step = (epoch - 1 / len(losses)) / self.settings.epochs
+        return {
+            "epoch": epoch,
+            "learning_rate": learning_rate(self.settings, last_step),
+            "train_loss": float(np.mean(losses)),
+            "validation_mse": scores["mse"],
+            "validation_psnr": scores["psnr"],
+            "validation_ssim": scores["ssim"],
+        }
+
+    def _load(self, batch: list[Patch]) -> tuple[Tensor, Tensor] | None:
+        """The part of this rank of a global batch, which may be nothing."""
+        share = self.communicator.share(len(batch))
+        return self.train.batch([batch[index] for index in share]) if share else None
+
+    def _step(
+        self,
+        part: tuple[Tensor, Tensor] | None,
+        size: int,
+        optimizer: torch.optim.Optimizer,
+        wishes: list[bool],
+    ) -> tuple[float, list[bool]]:
+        """One step on a global batch; the mean loss over its points, and which wishes any rank has.
+
+        `part` is this rank's share of the `size` patches. Ranks stop and save after the same step,
+        without a message of its own.
+        """
+        parameters = list(self.network.parameters())
+        optimizer.zero_grad(set_to_none=False)
+        loss = torch.zeros((), device=self.device)
+        if part is not None:
+            inputs, truths = (tensor.to(self.device) for tensor in part)
+            loss = summed_loss(self.settings.loss, self.network(inputs), truths)
+            loss = loss / (truths[0].numel() * size)
+            loss.backward()
+        gradients = [
+            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            for parameter in parameters
+        ]
+        notes = torch.stack([loss.detach(), *loss.new_tensor(wishes)])
+        message = self.communicator.sum(torch.cat([parameters_to_vector(gradients), notes]))
+        _put_gradients(parameters, message[: -len(notes)])
+        optimizer.step()
+        total, *wished = message[-len(notes) :].tolist()
+        return total, [wish > 0 for wish in wished]
+
+    def score(self, samples: Samples, at_most: int | None = None) -> dict[str, float]:
+        """MSE, PSNR and SSIM of the network over whole frames, shared between ranks.
+
+        Means over frames, or over `at_most` of them, evenly spaced; PSNR is that of the mean MSE.
+        """
+        self.network.eval()
+        count = min(at_most or len(samples), len(samples))
+        sums = torch.zeros(3, dtype=torch.float64)
+        share = [number * len(samples) // count for number in self.communicator.share(count)]
+        for first in range(0, len(share), _SCORED_AT_ONCE):
+            inputs, truths = samples.whole(share[first : first + _SCORED_AT_ONCE])
+            output = apply_network(self.network, inputs, self.window_points, self.device)
+            sums += _scores(torch.from_numpy(output), torch.from_numpy(truths))
+        mse, similarity, frames = self.communicator.sum(sums).tolist()
+        return {
+            "mse": mse / frames,
+            "psnr": metrics.psnr(mse / frames),
+            "ssim": similarity / frames,
+        }
+
+
+def learning_rate(settings: Train, done: float) -> float:
+    """Learning rate when the share `done`, 0 to 1, of the training is behind."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    if done < _WARM_UP:
+        return settings.learning_rate * (0.1 + 0.9 * done / _WARM_UP)
+    angle = math.pi * (done - _WARM_UP) / (1 - _WARM_UP)
+    return settings.learning_rate * (0.01 + 0.99 * (1 + math.cos(angle)) / 2)
+
+
+def _put_gradients(parameters: list[torch.nn.Parameter], message: Tensor) -> None:
+    gradients = [torch.empty_like(parameter) for parameter in parameters]
+    vector_to_parameters(message, gradients)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+
+
+def _scores(frames: Tensor, truth: Tensor) -> Tensor:
+    """Sums over frames of MSE and SSIM, and the number of frames."""
+    count = torch.tensor(float(len(frames)))
+    sums = [metrics.mse(frames, truth).sum(), metrics.ssim(frames, truth).sum(), count]
+    return torch.stack(sums).double()

@@ -1,0 +1,261 @@
+"""What `train_2d` and `train_3d` share: frames -> samples -> trained network, figures, history."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import xarray as xr
+
+from swsr import communication
+from swsr.atomic import write_text
+from swsr.checkpoint import Card, Checkpoints, file_digest, load_network, save_network
+from swsr.event_file import EventFile
+from swsr.geometry import Geometry
+from swsr.model_card import model_card
+from swsr.networks import Network, build_network, count_parameters
+from swsr.patches import Samples
+from swsr.provenance import version
+from swsr.run import Run, report_epochs
+from swsr.scaling import Scaling
+from swsr.schema import Spacing
+from swsr.settings import Set, TrainStage, read_stage_settings
+from swsr.training import Trainer
+from swsr.zarr_io import Cache, StoredFrames, chunk_frames, input_digests, open_frames
+
+
+@dataclass(frozen=True)
+class Series:
+    """Frames of the training series, in physical units, read when needed.
+
+    `sets` has, for each set, a source per series; `chunk` is the number of frames in a chunk.
+    """
+
+    variables: tuple[str, ...]
+    units: tuple[str, ...]
+    geometry: Geometry
+    spacing: Spacing
+    chunk: int
+    sets: dict[Set, tuple[StoredFrames, ...]]
+
+
+def train(
+    settings: Path,
+    inputs: Sequence[Path],
+    truths: Sequence[Path],
+    output: Path,
+    run: Run,
+    start: Sequence[Path] = (),
+) -> None:
+    """Train a network and write it to the folder `output`.
+
+    Parameters
+    ----------
+    settings
+        File of a `TrainStage`.
+    inputs, truths
+        Manifests of the training series, in the same order: what the network reads, and the
+        frames that it should give.
+    output
+        Gets `network.safetensors`, `metrics.json` (before and after, training and validation
+        set), `history.csv` (a row per epoch), the same for TensorBoard in `events/` and, for
+        resuming, `checkpoints/`.
+    start
+        Trained networks that the parts of a joint network start from; else they are random.
+
+    Raises
+    ------
+    ValueError
+        When the ranks do not divide the batch, frames or networks to start from do not fit the
+        settings, or the loss is not finite.
+    """
+    choices = read_stage_settings(settings, TrainStage)
+    _check_ranks(choices, run)
+    cache = Cache(run.cache_mb * 2**20)
+    low, high = _open(inputs, choices, cache), _open(truths, choices, cache)
+    if low.variables != high.variables:
+        raise ValueError(f"{inputs[0]}: variables {low.variables}, but truth has {high.variables}")
+    _check_patch(choices, low)
+    scaling = _fit_scaling(high, run)
+    digests = input_digests([*inputs, *truths])
+    digests |= {f"{path.parent.name}/network": file_digest(path) for path in start}
+    trainer = _trainer(choices, low, high, scaling, output, run)
+    run.say(
+        f"{choices.train.network}, {count_parameters(trainer.network)} parameters; "
+        f"{len(trainer.train)} training and {len(trainer.validation)} validation samples; "
+        f"{communication.describe(run.communicator)}; {run.device}"
+    )
+    for path in start:
+        _start_from(path, trainer.network)
+    before = _score(trainer)
+    trainer.fit(Checkpoints(output / "checkpoints", _identity(choices, digests)), run.say)
+    after = _score(trainer)
+    card = _card(choices, low, scaling, digests)
+
+    def write() -> None:
+        sizes = {"epochs": choices.train.epochs, "parameters": count_parameters(trainer.network)}
+        metrics = sizes | {"before": before, "after": after}
+        write_text(output / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+        save_network(output / "network.safetensors", trainer.network, card)
+        page = model_card(card, metrics)
+        write_text(output / "README.md", page)
+
+    run.communicator.on_first(write)
+    run.say(
+        f"validation PSNR {before['validation']['psnr']:.2f} dB before, "
+        f"{after['validation']['psnr']:.2f} dB after {choices.train.epochs} epochs"
+    )
+
+
+def _start_from(path: Path, network: Network) -> None:
+    """Give the part of a joint network that is of a trained network's kind its weights."""
+    trained, card = load_network(path)
+    part = network.get_submodule(f"network_{card.network[-2:]}")
+    try:
+        part.load_state_dict(trained.state_dict())
+    except RuntimeError:
+        raise ValueError(
+            f"{path}: holds {card.network}, which is not a part of this joint network: train_2d, "
+            "train_3d and train_joint need networks of one kind"
+        ) from None
+
+
+def _check_patch(choices: TrainStage, low: Series) -> None:
+    *_, lat, lon = low.sets["train"][0].shape
+    points = choices.train.patch_points
+    if points is not None and points > min(lat, lon):
+        raise ValueError(
+            f"patch_points {points} is more than the network's input has, {lat} x {lon} points: "
+            "use fewer, or null for whole frames"
+        )
+
+
+def _trainer(
+    choices: TrainStage, low: Series, high: Series, scaling: Scaling, output: Path, run: Run
+) -> Trainer:
+    """An untrained network, the same on every rank, with its samples."""
+    torch.manual_seed(choices.seed)
+    network = build_network(choices.train.network, len(high.variables), choices.scale)
+    train, validation = (
+        Samples(low.sets[name], high.sets[name], network.reach, scaling, low.geometry)
+        for name in ("train", "validation")
+    )
+    return Trainer(
+        network=network,
+        train=train,
+        validation=validation,
+        chunk=low.chunk,
+        settings=choices.train,
+        seed=choices.seed,
+        communicator=run.communicator,
+        device=run.device,
+        report=_report(output, choices.train.epochs, run),
+        window_points=run.window_points,
+    )
+
+
+def _card(choices: TrainStage, low: Series, scaling: Scaling, digests: dict[str, str]) -> Card:
+    return Card(
+        network=choices.train.network,
+        variables=low.variables,
+        units=low.units,
+        scale=choices.scale,
+        scaling_minimum=tuple(scaling.minimum.tolist()),
+        scaling_maximum=tuple(scaling.maximum.tolist()),
+        spacing=asdict(low.spacing),
+        settings=choices.model_dump(mode="json"),
+        version=version(),
+        inputs=digests,
+    )
+
+
+def _check_ranks(choices: TrainStage, run: Run) -> None:
+    batch, ranks = choices.train.global_batch_size, run.communicator.size
+    if batch % ranks:
+        raise ValueError(
+            f"global_batch_size {batch} is not divisible by {ranks} ranks: "
+            "change one so that every rank gets an equal part"
+        )
+
+
+def _open(manifests: Sequence[Path], choices: TrainStage, cache: Cache) -> Series:
+    sets: dict[Set, list[StoredFrames]] = {"train": [], "validation": []}
+    first = open_frames(manifests[0])
+    names = tuple(map(str, first.data_vars))
+    for manifest in manifests:
+        dataset = open_frames(manifest)
+        for what, describe in (("variables and units", _units), ("grid", _grid)):
+            ours, theirs = describe(dataset), describe(first)
+            if ours != theirs:
+                raise ValueError(
+                    f"{manifest}: its {what} {ours} are not those of {manifests[0]}, {theirs}"
+                )
+        ranges = choices.split.ranges(dataset.sizes["time"])
+        for name, parts in sets.items():
+            parts.append(StoredFrames(dataset, names, ranges[name], cache))
+    return Series(
+        names,
+        tuple(_units(first).values()),
+        Geometry.of(first),
+        Spacing.of(first),
+        chunk_frames(first),
+        {name: tuple(parts) for name, parts in sets.items()},
+    )
+
+
+def _units(dataset: xr.Dataset) -> dict[str, str]:
+    return {str(name): str(dataset[name].attrs.get("units", "1")) for name in dataset.data_vars}
+
+
+def _grid(dataset: xr.Dataset) -> tuple[int, int]:
+    return dataset.sizes["lat"], dataset.sizes["lon"]
+
+
+def _fit_scaling(high: Series, run: Run) -> Scaling:
+    """The limits of each variable over the training frames; ranks share the reading."""
+    blocks = [
+        (part, first)
+        for part in high.sets["train"]
+        for first in range(0, part.shape[0], high.chunk)
+    ]
+    # Each rank fills its own rows, so that their sum is everybody's table.
+    table = torch.zeros(len(blocks), 2, len(high.variables), dtype=torch.float64)
+    for index in run.communicator.share(len(blocks)):
+        part, first = blocks[index]
+        block = part[first : first + high.chunk]
+        for column, limit in enumerate((block.min, block.max)):
+            table[index, column] = torch.from_numpy(limit(axis=(0, 2, 3)))
+    limits = run.communicator.sum(table).numpy()
+    return Scaling(limits[:, 0].min(axis=0), limits[:, 1].max(axis=0))
+
+
+def _identity(choices: TrainStage, digests: dict[str, str]) -> str:
+    recipe = json.dumps([choices.to_json(), digests, version()], sort_keys=True)
+    return hashlib.sha256(recipe.encode()).hexdigest()
+
+
+def _score(trainer: Trainer) -> dict[str, dict[str, float]]:
+    return {"train": trainer.score(trainer.train), "validation": trainer.score(trainer.validation)}
+
+
+def _report(output: Path, epochs: int, run: Run) -> Callable[[list[dict[str, float]]], None]:
+    show = report_epochs(run, epochs)
+    events = EventFile(output / "events")
+
+    def write(history: list[dict[str, float]]) -> None:
+        text = io.StringIO()
+        rows = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+        rows.writeheader()
+        rows.writerows(history)
+        write_text(output / "history.csv", text.getvalue())
+        events.write(history)
+
+    def report(history: list[dict[str, float]]) -> None:
+        run.communicator.on_first(lambda: write(history))
+        show(history)
+
+    return report

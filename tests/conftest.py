@@ -1,0 +1,62 @@
+"""Fixtures and what is said once for the whole run."""
+
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from chains import run_chain
+from tiny import REPOSITORY, make_raw, make_stores, tiny_frames
+
+from swsr.__main__ import main
+
+
+def pytest_collection_modifyitems(items):
+    """In several processes (`pytest -n 3`): what shares a cluster or a chain in one, long ones first."""
+    chained = {item.path for item in items if "chain" in item.fixturenames}
+    order = {"cluster": 0, "chain": 1}
+
+    def group(item) -> str:
+        if item.get_closest_marker("cluster"):
+            return "cluster"
+        return "chain" if item.path in chained else item.path.name
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: order.get(group(item), 2))
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory):
+    """Manifests (low, high) of 30 tiny frames of 24 x 48 points, scale 2."""
+    return make_stores(tmp_path_factory.mktemp("stores"), tiny_frames())
+
+
+@pytest.fixture(scope="session")
+def raw(stores):
+    """Manifest of the interpolated frames of `stores`."""
+    return make_raw(*stores)
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory):
+    """The finished chain of studies/tiny.yaml, run here; tests must leave it as it is."""
+    return run_chain(tmp_path_factory.mktemp("chain"), REPOSITORY / "studies" / "tiny.yaml")
+
+
+@pytest.fixture
+def fails(capsys):
+    """Run a stage that must fail with one line on stderr, which holds a sentence."""
+
+    def run(sentence, *arguments):
+        capsys.readouterr()
+        assert main(list(map(str, arguments))) == 1
+        logging.shutdown()
+        lines = capsys.readouterr().err.strip().splitlines()
+        assert len(lines) == 1, lines
+        assert sentence in lines[0]
+
+    return run

@@ -1,0 +1,138 @@
+"""Frames without truth through trained networks, by one command."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from tiny import run_swsr, tiny_frames, train
+
+from swsr.zarr_io import open_frames
+
+pytestmark = pytest.mark.usefixtures("raw")
+
+
+@pytest.fixture(scope="module")
+def networks(stores, tmp_path_factory):
+    """A 2D and a 3D network of one epoch."""
+    folder = tmp_path_factory.mktemp("networks")
+    for stage in ("train_2d", "train_3d"):
+        done = train(stores, folder / stage, stage=stage, epochs=1)
+        assert done.returncode == 0, done.stderr
+    return [folder / stage / "network.safetensors" for stage in ("train_2d", "train_3d")]
+
+
+@pytest.fixture
+def coarse(stores, tmp_path):
+    """The low-resolution frames as the file of another model: other names, and upside down."""
+    low = open_frames(stores[0]).drop_encoding().drop_attrs(deep=False)
+    foreign = low.rename(lat="latitude", lon="longitude", time="t").isel(
+        latitude=slice(None, None, -1)
+    )
+    foreign.to_netcdf(tmp_path / "coarse.nc")
+    return tmp_path / "coarse.nc"
+
+
+def changed(coarse, change):
+    """Another file, made from the coarse one."""
+    with xr.open_dataset(coarse) as frames:
+        change(frames.load()).to_netcdf(coarse.with_name("changed.nc"))
+    return coarse.with_name("changed.nc")
+
+
+def apply(*arguments):
+    done = run_swsr("apply", *arguments, "--threads", 1)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_result_is_that_of_the_chain_on_the_fine_grid(stores, networks, coarse, tmp_path):
+    low, high = stores
+    for name, arguments in {
+        "infer_2d": ("--network", networks[0], "--low", low, "--like", high),
+        "infer_3d": ("--network", networks[1], "--frames", tmp_path / "infer_2d.json"),
+    }.items():
+        done = run_swsr(name, *arguments, "--output", tmp_path / f"{name}.json", "--threads", 1)
+        assert done.returncode == 0, done.stderr
+    apply(networks[0], coarse, tmp_path / "a.zarr")
+    apply(networks[0], coarse, tmp_path / "b.nc", "--then", networks[1])
+    with (
+        xr.open_zarr(tmp_path / "a.zarr", consolidated=False) as two,
+        xr.open_dataset(tmp_path / "b.nc") as three,
+    ):
+        for ours, name in ((two, "infer_2d"), (three, "infer_3d")):
+            theirs = open_frames(tmp_path / f"{name}.json")
+            for dim in ("time", "lat", "lon"):
+                np.testing.assert_allclose(
+                    ours[dim].values.astype(float), theirs[dim].values.astype(float), atol=1e-4
+                )
+            scale = np.abs(theirs["vorticity"]).max()
+            xr.testing.assert_allclose(
+                ours["vorticity"].drop_vars(ours.coords) / scale,
+                theirs["vorticity"].drop_vars(theirs.coords) / scale, atol=1e-5, rtol=0,
+            )  # fmt: skip
+            assert ours["vorticity"].attrs["units"] == "s-1"
+            assert ours["lat"].attrs["standard_name"] == "latitude"
+            assert ours.attrs["Conventions"].startswith("CF-")
+            assert "coarse.nc" in ours.attrs["history"]
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: f * 3, r"of the values lie outside, where its result is a guess"),
+        (lambda f: f * 0.001, "are the units the same?"),
+        (
+            lambda f: f.assign_coords(longitude=f["longitude"] / 2),
+            "lon every 7.5 degrees, trained at 15",
+        ),
+    ],
+)
+def test_frames_unlike_the_training_are_warned_of(networks, coarse, tmp_path, change, sentence):
+    with xr.set_options(keep_attrs=True):
+        path = changed(coarse, change)
+    assert sentence in apply(networks[0], path, tmp_path / "a.zarr")
+
+
+def test_other_time_steps_matter_to_3d_alone(networks, coarse, tmp_path):
+    path = changed(coarse, lambda f: f.isel(t=slice(None, None, 2)))
+    assert "frames every" not in apply(networks[0], path, tmp_path / "a.zarr")
+    said = apply(networks[0], path, tmp_path / "b.zarr", "--then", networks[1])
+    assert "frames every 7200 seconds, trained at 3600" in said
+
+
+def with_gap(frames):
+    frames["vorticity"][9, 3, 4] = np.nan
+    return frames
+
+
+def in_metres(frames):
+    for name in ("latitude", "longitude"):
+        frames[name].attrs = {"units": "m"}
+    return frames.rename(latitude="lat", longitude="lon")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: f.rename(vorticity="vo"), "no variable 'vorticity'"),
+        (lambda f: f.assign(vorticity=f["vorticity"].assign_attrs(units="1/day")), "is in '1/day'"),
+        (with_gap, "vorticity is not finite at 1 points of frame 9"),
+        (in_metres, "its grid is in 'm', but"),
+    ],
+)
+def test_frames_of_another_meaning_are_refused(networks, coarse, tmp_path, change, sentence):
+    path = changed(coarse, change)
+    done = run_swsr("apply", networks[0], path, tmp_path / "a.zarr")
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.glob("*.zarr"))
+
+
+def test_something_else_is_not_overwritten(networks, coarse, tmp_path):
+    tiny_frames(8).to_zarr(tmp_path / "mine.zarr")
+    done = run_swsr("apply", networks[0], coarse, tmp_path / "mine.zarr")
+    assert done.returncode == 1
+    assert "exists, and is not a result of swsr" in done.stderr
+    done = run_swsr("apply", networks[0], coarse, tmp_path / "fine.tiff")
+    assert "give a name that ends with .zarr or .nc" in done.stderr

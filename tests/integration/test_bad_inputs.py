@@ -1,0 +1,251 @@
+"""What a user gets wrong: one clear line, exit code 1, and nothing left that looks like a result."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from tiny import make_stores, mpirun, run_swsr, stage_settings, tiny_frames
+
+from swsr.__main__ import main
+from swsr.checkpoint import Card, save_network
+from swsr.networks import build_network
+
+
+def extraction(folder, frames=None, **source):
+    """Arguments of `extract` for a file of frames."""
+    if frames is not None:
+        frames.to_netcdf(folder / "frames.nc")
+    settings = stage_settings(folder, "extract", source=source)
+    return (
+        "extract", "--settings", settings, "--files", folder / "frames.nc",
+        "--output", folder / "out" / "seed_0.json",
+    )  # fmt: skip
+
+
+def with_gap(frames):
+    values = frames["vorticity"].values.copy()
+    values[17, 3, 5] = np.nan
+    return frames.assign(vorticity=(frames["vorticity"].dims, values, frames["vorticity"].attrs))
+
+
+def cut_coordinates(frames):
+    return frames.drop_vars("lat")
+
+
+SOURCES = {
+    "missing variable": (lambda f: f.rename(vorticity="vo"), "no variable 'vorticity'"),
+    "NaN": (with_gap, "vorticity is not finite at 1 points of frame 17"),
+    "beyond float32": (lambda f: f.astype("float64") * 1e300, "vorticity is not finite"),
+    "infinite": (lambda f: f.where(f > f.min(), np.inf), "vorticity is not finite"),
+    "too few frames": (lambda f: f.isel(time=slice(3)), "3 frames, fewer than the 5"),
+    "no frames": (lambda f: f.isel(time=slice(0)), "0 frames, fewer than the 5"),
+    "uneven time step": (lambda f: f.drop_isel(time=[9]), "the step after frame 8 differs"),
+    "time descends": (lambda f: f.isel(time=slice(None, None, -1)), "time does not ascend"),
+    "no latitude": (lambda f: f.isel(lat=0), "no dim looks like lat"),
+    "no coordinates": (cut_coordinates, "dim 'lat' has no coordinate values"),
+    "unordered longitude": (lambda f: f.roll(lon=5, roll_coords=True), "lon is neither ascending"),
+    "several levels": (lambda f: f.expand_dims(level=2), "dim 'level' has 2 entries"),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_frames_that_cannot_be_used(tmp_path, fails, name):
+    change, sentence = SOURCES[name]
+    fails(sentence, *extraction(tmp_path, change(tiny_frames())))
+    assert not list((tmp_path / "out").glob("*.zarr"))
+    assert not list((tmp_path / "out").glob("*.json"))
+
+
+def test_wrong_name_of_a_dim(tmp_path, fails):
+    fails("source.dims.lat is 'y'", *extraction(tmp_path, tiny_frames(), dims={"lat": "y"}))
+
+
+def test_missing_file(tmp_path, fails):
+    fails("frames.nc: no such file", *extraction(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a NetCDF file at all", "half"])
+def test_file_that_is_no_netcdf_or_half_of_one(tmp_path, fails, content):
+    arguments = extraction(tmp_path, tiny_frames())
+    path = tmp_path / "frames.nc"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if content == "half" else content)
+    fails("cannot be opened", *arguments)
+
+
+def test_grid_not_divisible_by_the_scale(stores, tmp_path, fails):
+    settings = stage_settings(tmp_path, "downscale", downscale={"scale": 3})
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    assert main(list(map(str, extraction(odd, tiny_frames(lat=25))))) == 0
+    fails(
+        "25 points of lat are not divisible by downscale.scale 3",
+        *("downscale", "--settings", settings, "--high", odd / "out" / "seed_0.json"),
+        *("--output", tmp_path / "low.json"),
+    )
+
+
+def test_settings_of_another_stage(stores, tmp_path, fails):
+    settings = stage_settings(tmp_path, "evaluate")
+    fails(
+        "key scale is missing",
+        *(
+            "downscale",
+            "--settings",
+            settings,
+            "--high",
+            stores[1],
+            "--output",
+            tmp_path / "a.json",
+        ),
+    )
+
+
+def inference(network, stores, folder):
+    return (
+        "infer_2d", "--network", network, "--low", stores[0], "--like", stores[1],
+        "--output", folder / "out" / "seed_0.json",
+    )  # fmt: skip
+
+
+def network_file(folder, name="skip_2d", variables=("vorticity",)):
+    card = Card(
+        network=name, variables=variables, units=("s-1",) * len(variables), scale=2,
+        scaling_minimum=(-1e-4,) * len(variables), scaling_maximum=(1e-4,) * len(variables),
+        spacing={}, settings={}, version={}, inputs={},
+    )  # fmt: skip
+    path = folder / "network.safetensors"
+    save_network(path, build_network(name, len(variables), 2), card)
+    return path
+
+
+def test_truncated_network(stores, tmp_path, fails):
+    path = network_file(tmp_path)
+    path.write_bytes(path.read_bytes()[:-100])
+    fails("truncated or not safetensors", *inference(path, stores, tmp_path))
+
+
+def test_network_of_another_dimension(stores, tmp_path, fails):
+    path = network_file(tmp_path, "skip_3d")
+    fails("holds skip_3d, but a 2d network is needed", *inference(path, stores, tmp_path))
+
+
+def test_network_of_other_variables(stores, tmp_path, fails):
+    path = network_file(tmp_path, variables=("depth",))
+    fails("was trained on ['depth']", *inference(path, stores, tmp_path))
+
+
+def test_network_of_another_scale(stores, tmp_path, fails):
+    path = network_file(tmp_path)
+    arguments = inference(path, (stores[1], stores[1]), tmp_path)
+    fails("makes 48 points of lat, not the 24", *arguments)
+
+
+def test_store_with_a_chunk_missing(stores, tmp_path, fails):
+    shutil.copytree(stores[0].parent, tmp_path / "low")
+    next((tmp_path / "low").rglob("c/0/0/0")).unlink()
+    arguments = inference(
+        network_file(tmp_path), (tmp_path / "low" / "seed_0.json", stores[1]), tmp_path
+    )
+    fails("remove", *arguments)
+
+
+def training(stores, folder, **values):
+    settings = stage_settings(folder, "train_2d", train_2d={"epochs": 1} | values)
+    return (
+        "train_2d", "--settings", settings, "--low", stores[0], "--high", stores[1],
+        "--output", folder / "out",
+    )  # fmt: skip
+
+
+def test_ranks_that_do_not_divide_the_batch(stores, tmp_path):
+    flags = ("--communication", "mpi", "--ranks", 2)
+    arguments = training(stores, tmp_path, global_batch_size=3)
+    done = run_swsr(*arguments, *flags, launcher=mpirun(2))
+    assert done.returncode != 0
+    ours = [line for line in done.stderr.splitlines() if line.startswith("train_2d")]
+    assert ours == [
+        "train_2d: global_batch_size 3 is not divisible by 2 ranks: "
+        "change one so that every rank gets an equal part"
+    ]
+
+
+def test_no_gpu_where_one_is_asked_for(stores, tmp_path, fails):
+    fails("finds no GPU", *training(stores, tmp_path), "--device", "cuda")
+
+
+def test_frames_of_two_scales(stores, tmp_path, fails):
+    fails("do not fit truth", *training((stores[1], stores[1]), tmp_path))
+
+
+def test_patches_larger_than_the_grid(stores, tmp_path, fails):
+    fails("patch_points 40 is more than", *training(stores, tmp_path, patch_points=40))
+
+
+def test_training_series_of_two_grids_or_units(stores, tmp_path, fails):
+    other, _ = make_stores(tmp_path / "other", tiny_frames(lat=32))
+    two = ("--low", stores[0], other, "--high", stores[1], stores[1])
+    head = training(stores, tmp_path)[:3]
+    fails("its grid (16, 24) are not those", *head, *two, "--output", tmp_path / "out")
+    frames = tiny_frames()
+    frames["vorticity"].attrs["units"] = "1e-5 s-1"
+    other, _ = make_stores(tmp_path / "units", frames)
+    two = ("--low", stores[0], other, "--high", stores[1], stores[1])
+    fails("its variables and units", *head, *two, "--output", tmp_path / "out")
+
+
+def test_network_of_other_units(tmp_path, fails):
+    frames = tiny_frames()
+    frames["vorticity"].attrs["units"] = "1e-5 s-1"
+    stores = make_stores(tmp_path / "units", frames)
+    fails("was trained on it in 's-1'", *inference(network_file(tmp_path), stores, tmp_path))
+
+
+def test_log_that_cannot_be_written(tmp_path, fails):
+    (tmp_path / "file").write_text("")
+    log = tmp_path / "file" / "a.log"
+    fails("the log cannot be written", *extraction(tmp_path, tiny_frames()), "--log", log)
+
+
+def test_constant_frames(tmp_path, fails):
+    frames = tiny_frames() * 0
+    assert main(list(map(str, extraction(tmp_path, frames)))) == 0
+    manifest = tmp_path / "out" / "seed_0.json"
+    fails("constant over the training frames", *training((manifest, manifest), tmp_path))
+
+
+def test_unwritable_results_folder(stores, tmp_path):
+    arguments = training(stores, tmp_path)
+    locked = tmp_path / "out"
+    locked.mkdir()
+    locked.chmod(0o555)
+    # Root writes anywhere unless it gives up that capability.
+    drop = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+    done = run_swsr(*arguments, launcher=drop)
+    assert done.returncode == 1
+    assert "Permission denied" in done.stderr
+    assert str(locked) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_simulation_that_blows_up(tmp_path, fails):
+    settings = stage_settings(
+        tmp_path, "simulate",
+        simulate={"grid": "T21", "time_step_minutes": 360, "interval_minutes": 360, "jet_speed_m_s": 500},
+    )  # fmt: skip
+    arguments = ("simulate", "--settings", settings, "--seed", 0, "--output", tmp_path / "a.nc")
+    fails("use a smaller simulate.time_step_minutes", *arguments)
+    assert not (tmp_path / "a.nc").exists()
+
+
+def test_usage_errors_end_before_anything_is_imported():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "swsr", "extract"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "the following arguments are required" in done.stderr
+    assert "| torch" not in done.stderr
+    assert "| argparse" in done.stderr

@@ -1,0 +1,62 @@
+"""What two studies have in common is made once; what only looks alike is not shared."""
+
+from pathlib import Path
+
+import pytest
+from tiny import read_json, stage_settings, tiny_frames
+
+from swsr.__main__ import main
+from swsr.zarr_io import open_frames, store_path
+
+
+@pytest.fixture
+def extract(tmp_path, monkeypatch):
+    """Extracts the frames of a file for a study, as the workflow does."""
+    monkeypatch.chdir(tmp_path)
+    tiny_frames().to_netcdf("frames.nc")
+
+    def extract(study, frames="frames.nc", **sections) -> Path:
+        folder = Path("results") / study
+        (folder / "settings").mkdir(parents=True, exist_ok=True)
+        settings = stage_settings(folder / "settings", "extract", **sections)
+        output = folder / "extract" / "seed_0.json"
+        arguments = ["--settings", settings, "--files", frames, "--output", output]
+        assert main(["extract", *map(str, arguments), "--studies", "results"]) == 0
+        return output
+
+    return extract
+
+
+def origin(output):
+    return read_json(output.with_suffix(".provenance.json"))["taken_over_from"]
+
+
+def test_equal_store_is_linked(extract):
+    first, second = extract("first"), extract("second")
+    assert origin(first) is None
+    assert origin(second) == str(first)
+    assert read_json(first) == read_json(second)
+    chunk = Path("vorticity") / "c" / "0" / "0" / "0"
+    inodes = {(store_path(output) / chunk).stat().st_ino for output in (first, second)}
+    assert len(inodes) == 1
+    assert open_frames(second).identical(open_frames(first))
+
+
+def test_other_settings_share_nothing(extract):
+    extract("first")
+    assert origin(extract("second", extract={"chunk_frames": 3})) is None
+
+
+def test_other_frames_share_nothing(extract):
+    extract("first")
+    tiny_frames(seed=1).to_netcdf("other.nc")
+    Path("other.nc").replace("frames.nc")
+    assert origin(extract("second")) is None
+
+
+def test_damaged_store_is_not_taken_over(extract):
+    first = extract("first")
+    next(path for path in store_path(first).rglob("c/0/0/0")).unlink()
+    second = extract("second")
+    assert origin(second) is None
+    assert open_frames(second).sizes["time"] == tiny_frames().sizes["time"]

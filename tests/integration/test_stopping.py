@@ -1,0 +1,86 @@
+"""A training that is asked to stop saves inside its epoch, and goes on as if nothing had been."""
+
+import os
+import signal
+
+import pytest
+from tiny import make_stores, stage_settings, tiny_frames
+
+from swsr.run import Run
+from swsr.stopping import stop_signals
+from swsr.training import Trainer
+from swsr.training_stage import train
+
+
+@pytest.fixture
+def run_training(tmp_path):
+    """Trains for three epochs of six batches; in step `stop_in` a signal comes."""
+    low, high = make_stores(tmp_path / "stores", tiny_frames(30))
+    values = {"epochs": 3, "global_batch_size": 4, "patch_points": None}
+    settings = stage_settings(tmp_path, "train_2d", train_2d=values)
+
+    def run_training(output, monkeypatch=None, stop_in=0):
+        if monkeypatch:
+            step, steps = Trainer._step, []
+
+            def step_with_signal(self, *arguments):
+                steps.append(1)
+                if len(steps) == stop_in:
+                    os.kill(os.getpid(), signal.SIGUSR1)
+                return step(self, *arguments)
+
+            monkeypatch.setattr(Trainer, "_step", step_with_signal)
+        train(settings, [low], [high], tmp_path / output, Run())
+        return (tmp_path / output / "network.safetensors").read_bytes()
+
+    return run_training
+
+
+def test_resumed_inside_an_epoch_is_bit_identical(run_training, tmp_path):
+    uninterrupted = run_training("uninterrupted")
+    for stop_in in (1, 6, 9):
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            pytest.raises(InterruptedError, match="run again to go on"),
+        ):
+            run_training(f"stopped_{stop_in}", patch, stop_in)
+        saved = sorted((tmp_path / f"stopped_{stop_in}" / "checkpoints").glob("*/epoch_*"))
+        assert "_batch_" in saved[-1].name
+        assert run_training(f"stopped_{stop_in}") == uninterrupted
+
+
+def test_killed_inside_an_epoch_loses_what_was_not_saved_and_no_more(
+    run_training, tmp_path, monkeypatch
+):
+    uninterrupted = run_training("uninterrupted")
+    # As if every batch took longer than the time between saves.
+    monkeypatch.setattr("swsr.training._SAVE_EVERY_SECONDS", 0)
+    step, steps = Trainer._step, []
+
+    def step_or_die(self, *arguments):
+        steps.append(1)
+        if len(steps) == 10:
+            raise KeyboardInterrupt
+        return step(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "_step", step_or_die)
+    with pytest.raises(KeyboardInterrupt):
+        run_training("killed")
+    monkeypatch.setattr(Trainer, "_step", step)
+    saved = sorted((tmp_path / "killed" / "checkpoints").glob("*/epoch_*"))
+    assert saved[-1].name == "epoch_00001_batch_0000003.safetensors"
+    assert run_training("killed") == uninterrupted
+    histories = [
+        [line.rpartition(",")[0] for line in (tmp_path / name / "history.csv").open()]  # no seconds
+        for name in ("killed", "uninterrupted")
+    ]
+    assert histories[0] == histories[1]
+
+
+def test_signals_end_the_process_again_afterwards():
+    before = signal.getsignal(signal.SIGUSR1)
+    with stop_signals() as asked_to_stop:
+        assert not asked_to_stop()
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert asked_to_stop()
+    assert signal.getsignal(signal.SIGUSR1) is before

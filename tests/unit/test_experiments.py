@@ -1,0 +1,105 @@
+"""Several studies of one config, and which of them makes what."""
+
+import pytest
+import yaml
+from tiny import REPOSITORY
+
+from swsr.experiments import Homes, expand, name_of, trained_by, trainings
+
+
+def config(**changes):
+    return yaml.safe_load((REPOSITORY / "config.yaml").read_text()) | changes
+
+
+def test_without_experiments_a_config_is_one_study():
+    studies = expand(config())
+    assert list(studies) == ["default"]
+    homes = Homes(studies)
+    assert homes.of("default", "train_2d") == homes.of("default", "extract", "seed_10") == "default"
+
+
+def test_experiments_are_the_study_with_changes():
+    studies = expand(config(experiments={"plain": {"train_2d": {"network": "study_2d"}}}))
+    assert list(studies) == ["default", "default/experiments/plain"]
+    base, plain = studies.values()
+    assert plain.train_2d.network == "study_2d"
+    assert plain.train_2d.epochs == base.train_2d.epochs
+    assert plain.train_3d == base.train_3d
+
+
+def test_repeats_are_everything_from_further_seeds():
+    studies = expand(config(seed=4, repeats=3, experiments={"l1": {"train_2d": {"loss": "l1"}}}))
+    assert {folder: settings.seed for folder, settings in studies.items()} == {
+        "default": 4,
+        "default/experiments/l1": 4,
+        "default/experiments/base.seed_5": 5,
+        "default/experiments/l1.seed_5": 5,
+        "default/experiments/base.seed_6": 6,
+        "default/experiments/l1.seed_6": 6,
+    }
+    assert [name_of(folder) for folder in studies] == ["base", "l1"] * 3
+
+
+def test_a_result_is_made_by_the_first_study_that_wants_it():
+    changes = {
+        "other_3d": {"train_3d": {"epochs": 1}},
+        "coarser": {"downscale": {"scale": 4}},
+        "also_other_3d": {"train_3d": {"epochs": 1}},
+        "other_test": {"source": {"test": [11]}},
+    }
+    homes = Homes(expand(config(experiments=changes)))
+
+    def home(study, *result):
+        found = homes.of(f"default/experiments/{study}", *result)
+        return found.removeprefix("default/experiments/")
+
+    assert home("other_3d", "infer_2d", "seed_0") == "default"
+    assert home("other_3d", "train_3d/raw") == "other_3d"
+    assert home("also_other_3d", "infer_3d/raw_on_raw", "seed_10") == "other_3d"
+    assert home("coarser", "extract", "seed_0") == "default"
+    assert home("coarser", "downscale", "seed_0") == home("coarser", "train_2d") == "coarser"
+    assert home("other_test", "train_3d/processed") == "default"
+    assert home("other_test", "infer_2d", "seed_0") == "default"
+    assert home("other_test", "simulate", "seed_11") == "other_test"
+    assert home("other_test", "infer_2d", "seed_11") == "other_test"
+
+
+def test_files_of_one_place_in_the_list_are_not_the_same_frames():
+    files = config()["source"] | {"kind": "files", "train": ["a.nc"], "test": ["b.nc"]}
+    swapped = {"swapped": {"source": {"train": ["b.nc"], "test": ["a.nc"]}}}
+    homes = Homes(expand(config(source=files, experiments=swapped)))
+    assert homes.of("default/experiments/swapped", "extract", "train_0").endswith("swapped")
+
+
+def test_trainings_that_a_method_needs():
+    [settings] = expand(config()).values()
+    assert trainings("network_2d", settings) == ["train_2d"]
+    assert trainings("network_3d_raw", settings) == ["train_3d/raw"]
+    assert trainings("network_3d_processed", settings) == ["train_2d", "train_3d/processed"]
+    assert trainings("combined_raw", settings) == ["train_3d/raw", "train_2d"]
+    assert trainings("joint", settings) == ["train_joint"]
+    joint = config()["train_joint"] | {"start": "trained"}
+    [settings] = expand(config(train_joint=joint)).values()
+    assert trainings("joint", settings) == ["train_2d", "train_3d/processed", "train_joint"]
+
+
+def test_training_that_a_method_ends_with():
+    assert trained_by("combined_raw") == "train_3d/raw"
+    assert trained_by("network_3d_processed") == "train_3d/processed"
+    assert trained_by("joint") == "train_joint"
+
+
+@pytest.mark.parametrize(
+    ("experiments", "words"),
+    [
+        ({"base": {}}, "experiments.base: name it"),
+        ({"A b": {}}, "experiments.A b: name it"),
+        ({"x": {"study": "y"}}, "experiments.x.study: not for one experiment"),
+        ({"x": {"train_2d": {"epoch": 3}}}, "experiments.x: unknown key train_2d.epoch"),
+        ({"x": {"train_2d": {"epochs": "many"}}}, "experiments.x: train_2d.epochs is 'many'"),
+        ({"x": {"methods": []}}, "experiments.x: methods is"),
+    ],
+)
+def test_what_is_wrong_is_said_with_the_name_of_the_experiment(experiments, words):
+    with pytest.raises(ValueError, match=words):
+        expand(config(experiments=experiments))

@@ -1,0 +1,101 @@
+"""Networks as ONNX give what they give in torch; their card says what they are."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from swsr.checkpoint import Card, save_network
+from swsr.export import PhysicalNetwork, example, export
+from swsr.model_card import model_card
+from swsr.networks import build_network, count_parameters
+
+
+def card(name, scale=2, variables=("vorticity", "depth")):
+    return Card(
+        network=name, variables=variables, units=("s-1", "m"), scale=scale,
+        scaling_minimum=(-1e-4, 9000.0), scaling_maximum=(3e-4, 11000.0),
+        spacing={},
+        settings={
+            "seed": 7, "split": {"validation_fraction": 0.2},
+            "train": {"global_batch_size": 4, "learning_rate": 0.003, "schedule": "cosine",
+                      "loss": "mse"},
+        },
+        version={"version": "1.2.3", "commit": "abc"}, inputs={"extract/seed_0": "d1gest"},
+    )  # fmt: skip
+
+
+def trained(name, scale):
+    """A network whose every layer has something to say."""
+    torch.manual_seed(0)
+    network = build_network(name, 2, scale)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    return network.eval()
+
+
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [("study_2d", 2), ("skip_2d", 2), ("skip_2d", 3), ("study_3d", 1), ("skip_3d", 1)],
+)
+def test_onnx_runtime_agrees_with_torch(name, scale, tmp_path):
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed")
+    network, of_network = trained(name, scale), card(name, scale)
+    save_network(tmp_path / "network.safetensors", network, of_network)
+    said = export(tmp_path / "network.safetensors", tmp_path / "network.onnx")
+    assert f"{network.reach.margin} points more" in said
+    session = runtime.InferenceSession(tmp_path / "network.onnx")
+    # Other sizes than it was exported with.
+    frames = example(network, of_network, points=33)[:1, ..., :29]
+    with torch.no_grad():
+        expected = PhysicalNetwork(network, of_network)(frames).numpy()
+    (found,) = session.run(None, {"frames": frames.numpy()})
+    for channel, span in enumerate((4e-4, 2000)):
+        difference = np.abs(found[:, channel] - expected[:, channel]).max()
+        assert difference < 2e-5 * span
+        assert expected[:, channel].std() > 1e-3 * span
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["swsr"])["variables"] == ["vorticity", "depth"]
+    assert int(metadata["margin"]) == network.reach.margin
+
+
+def test_physical_network_scales_before_and_after():
+    network, of_network = trained("study_2d", 2), card("study_2d")
+    frames = example(network, of_network)
+    with torch.no_grad():
+        found = PhysicalNetwork(network, of_network)(frames).numpy()
+        unit = torch.from_numpy(of_network.scaling.to_unit(frames.numpy()))
+        expected = of_network.scaling.to_physical(network(unit).numpy())
+    for channel, span in enumerate((4e-4, 2000)):
+        assert np.abs(found[:, channel] - expected[:, channel]).max() < 1e-5 * span
+
+
+def test_card_says_what_it_was_trained_on_and_what_it_is_worth():
+    scores = {"mse": 1e-4, "psnr": 40.0, "ssim": 0.99}
+    before = scores | {"psnr": 30.0}
+    network = build_network("skip_3d", 2, 1)
+    metrics = {
+        "epochs": 12,
+        "parameters": count_parameters(network),
+        "before": {"train": before, "validation": before},
+        "after": {"train": scores, "validation": scores},
+    }
+    page = model_card(card("skip_3d", 1), metrics)
+    for words in (
+        "# skip_3d, ", "extract/seed_0: `d1gest`", "| vorticity | s-1 | -0.0001 | 0.0003 |",
+        "| depth | m | 9000 | 1.1e+04 |", "| validation, after training | 40.00 |",
+        "| validation, before training | 30.00 |", "12 epochs, batch 4", "five consecutive frames",
+        "seed 7; swsr 1.2.3, commit abc",
+    ):  # fmt: skip
+        assert words in page
+
+
+def test_missing_package_is_one_line_and_leaves_no_file(tmp_path, monkeypatch):
+    save_network(tmp_path / "network.safetensors", trained("study_2d", 2), card("study_2d"))
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(ValueError, match="onnxscript is not installed: pip install"):
+        export(tmp_path / "network.safetensors", tmp_path / "network.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["network.safetensors"]

@@ -1,0 +1,56 @@
+"""Areas of points: what is known of sin(lat) and its powers."""
+
+import numpy as np
+import pytest
+from numpy.polynomial.legendre import leggauss
+
+from swsr.geometry import Geometry
+from swsr.grids import EARTH_RADIUS_M, Grid, area_mean
+
+AROUND = Geometry("pole", "periodic")
+LON = np.arange(48) * 7.5
+GAUSS = np.degrees(np.arcsin(leggauss(24)[0]))
+REGULAR = np.linspace(-86.25, 86.25, 24)
+WITH_POLES = np.linspace(-90, 90, 25)
+
+
+@pytest.mark.parametrize(
+    ("lat", "spacing"),
+    [(GAUSS, "gauss"), (REGULAR, "equiangular"), (WITH_POLES, "equiangular_with_poles")],
+)
+def test_quadrature_on_the_sphere_is_exact(lat, spacing):
+    grid = Grid(lat, LON, "degrees_north", AROUND)
+    assert grid.spacing == spacing
+    for power in range(0, 20, 2):
+        fields = np.repeat(np.sin(np.radians(lat))[:, None] ** power, len(LON), axis=1)
+        assert area_mean(fields, grid.weights) == pytest.approx(1 / (power + 1), abs=1e-12)
+
+
+def test_a_zone_has_the_area_between_its_parallels():
+    lat = np.arange(0.5, 60)
+    grid = Grid(lat, LON, "degrees_north", Geometry("edge", "periodic"))
+    assert grid.spacing is None
+    southern_half = np.repeat((lat < 30)[:, None], len(LON), axis=1)
+    share = np.sin(np.radians(30)) / np.sin(np.radians(60))
+    assert area_mean(southern_half, grid.weights) == pytest.approx(share)
+
+
+def test_region_in_degrees_is_no_sphere():
+    assert Grid(GAUSS, LON[:-1], "degrees_north", Geometry("edge", "edge")).spacing is None
+
+
+def test_points_of_a_plane_count_alike_and_lie_as_far_apart_as_they_say():
+    grid = Grid(np.arange(4) * 5.0, np.arange(6) * 2.0, "km", Geometry("edge", "edge"))
+    fields = np.random.default_rng(0).random((3, 4, 6))
+    np.testing.assert_allclose(area_mean(fields, grid.weights), fields.mean(axis=(1, 2)))
+    assert grid.steps_m == (5000, 2000)
+
+
+def test_degrees_become_metres_at_mid_latitude():
+    grid = Grid(np.arange(50, 71) * 1.0, np.arange(30) * 1.0, "degrees", Geometry("edge", "edge"))
+    degree = 2 * np.pi * EARTH_RADIUS_M / 360
+    assert grid.steps_m == pytest.approx((degree, degree / 2))
+
+
+def test_unknown_units_have_no_lengths():
+    assert Grid(REGULAR, LON, "1", Geometry("edge", "edge")).steps_m is None

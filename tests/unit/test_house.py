@@ -1,0 +1,133 @@
+"""Rules of the house that can be read off the files."""
+
+import ast
+import re
+
+import pytest
+import yaml
+from tiny import REPOSITORY
+
+from swsr.__main__ import _STAGES
+
+SOURCE = REPOSITORY / "src" / "swsr"
+# Lowest first: a module imports from lower layers and from its own.
+LAYERS = [
+    ["__init__", "atomic", "event_file", "stopping"],
+    ["settings", "geometry"],
+    ["experiments"],
+    ["grids", "gate"],
+    [
+        "schema",
+        "provenance",
+        "status",
+        "bicubic",
+        "scaling",
+        "losses",
+        "metrics",
+        "spectra",
+        "physics",
+        "tables",
+        "plots",
+        "maps",
+        "page",
+        "chain_record",
+    ],
+    ["charts"],
+    ["pictures"],
+    ["joint", "networks", "communication"],
+    ["zarr_io"],
+    ["checkpoint", "inference", "patches", "run", "sharing", "diagnosis"],
+    ["model_card"],
+    ["training", "sources.*", "scores"],
+    ["training_stage", "inference_stage", "check", "inspect", "export"],
+    ["stages.*"],
+    ["__main__"],
+]
+ONLY_IN = {
+    "horovod": {"communication"},
+    "mpi4py": {"communication"},
+    "torch.distributed": {"communication"},
+    "zarr": {"zarr_io"},
+    "dinosaur": {"sources.simulation", "grids", "spectra"},
+    "jax": {"sources.simulation", "spectra"},
+    "snakemake": set(),
+}
+
+
+MODULES = [
+    (".".join(path.relative_to(SOURCE).with_suffix("").parts), path)
+    for path in sorted(SOURCE.rglob("*.py"))
+]
+
+
+def imports(path):
+    """Every module that a file imports, also by importlib."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif (
+            isinstance(node, ast.Call)
+            and getattr(node.func, "attr", None) == "import_module"
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            yield node.args[0].value
+
+
+def layer(name):
+    for number, names in enumerate(LAYERS):
+        if name in names or f"{name.split('.')[0]}.*" in names:
+            return number
+    return None
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES)
+def test_imports_run_downward(name, path):
+    own = layer(name)
+    assert own is not None, f"{name} has no layer"
+    for imported in imports(path):
+        if imported.startswith("swsr."):
+            parts = imported.removeprefix("swsr.").split(".")
+            candidates = [".".join(parts[:2]), parts[0]]
+            target = next((layer(c) for c in candidates if layer(c) is not None), None)
+            assert target is None or target <= own, f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES)
+def test_each_library_has_its_module(name, path):
+    for imported in imports(path):
+        for library, homes in ONLY_IN.items():
+            if imported == library or imported.startswith(f"{library}."):
+                assert name in homes, f"{name} imports {imported}"
+
+
+def test_settings_import_nothing_heavy():
+    heavy = {"numpy", "torch", "xarray", "dask", "pandas"}
+    assert not heavy & {name.split(".")[0] for name in imports(SOURCE / "settings.py")}
+
+
+def test_rule_subcommand_and_stage_share_one_name():
+    stages = {path.stem for path in (SOURCE / "stages").glob("[!_]*.py")}
+    rules = {
+        rule
+        for path in (REPOSITORY / "workflow" / "rules").glob("*.smk")
+        for rule in re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE)
+    }
+    assert stages == set(_STAGES) == rules - {"settings", "apply_series"}
+    for stage in stages:
+        text = (SOURCE / "stages" / f"{stage}.py").read_text()
+        assert re.search(rf"^def {stage}\(", text, re.MULTILINE)
+
+
+def test_conda_environment_has_the_pins_of_the_lock_file():
+    lock = (REPOSITORY / "envs" / "requirements.txt").read_text().splitlines()
+    conda = yaml.safe_load((REPOSITORY / "envs" / "swsr.yaml").read_text())
+    pins = [line for line in lock if line and not line.startswith("#")]
+    assert conda["dependencies"][-1]["pip"] == pins
+    wanted = (REPOSITORY / "envs" / "requirements.in").read_text()
+    for line in wanted.splitlines():
+        name = re.match(r"[\w-]+", line)
+        if name:
+            normal = re.sub(r"[-_.]+", "[-_.]+", name[0])
+            assert any(re.match(f"{normal}==", pin, re.IGNORECASE) for pin in pins), line

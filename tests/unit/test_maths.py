@@ -1,0 +1,70 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+
+from swsr import metrics
+from swsr.losses import summed_loss
+from swsr.scaling import Scaling
+from swsr.settings import Train2d
+from swsr.training import learning_rate
+
+
+def test_mse_of_a_known_offset_and_its_psnr():
+    truth = torch.rand(3, 2, 16, 16)
+    errors = metrics.mse(truth + torch.tensor([0.0, 0.1, 0.2])[:, None, None, None], truth)
+    torch.testing.assert_close(errors, torch.tensor([0.0, 0.01, 0.04]))
+    assert metrics.psnr(0.01) == pytest.approx(20.0)
+    # The study's own pair of figures (2D, epoch 150, training set).
+    assert metrics.psnr(6.4832e-5) == pytest.approx(41.88, abs=0.005)
+    assert metrics.psnr(0.0) == math.inf
+
+
+def test_ssim_equals_scikit_image():
+    random = np.random.default_rng(0)
+    truth, noisy = np.full((2, 48, 64), 0.5, "float32")
+    # Constant near the edges, where each library has a rule of its own.
+    truth[12:-12, 12:-12] = random.random((24, 40))
+    noisy[12:-12, 12:-12] = truth[12:-12, 12:-12] + random.normal(scale=0.1, size=(24, 40))
+    similarity, full = structural_similarity(
+        noisy, truth, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+        data_range=1.0, full=True,
+    )  # fmt: skip
+    assert similarity < 0.98
+    ours = metrics.ssim(torch.tensor(noisy)[None, None], torch.tensor(truth)[None, None])
+    assert float(ours) == pytest.approx(full.mean(), abs=1e-5)
+
+
+def test_ssim_of_a_frame_with_itself_is_one_for_each_frame():
+    frames = torch.rand(3, 1, 16, 16)
+    torch.testing.assert_close(metrics.ssim(frames, frames), torch.ones(3))
+
+
+def test_losses_are_sums_of_their_formulas():
+    output, truth = torch.tensor([1.0, 2.0, -1.0]), torch.tensor([0.0, 4.0, -1.0])
+    assert float(summed_loss("mse", output, truth)) == 5.0
+    assert float(summed_loss("l1", output, truth)) == 3.0
+
+
+def test_scaling_maps_limits_to_zero_and_one_and_back():
+    scaling = Scaling(np.array([-2.0, 0.0]), np.array([2.0, 10.0]))
+    values = np.array([[-2.0, 0.0, 2.0], [0.0, 5.0, 20.0]], "float32")[:, None, :]
+    unit = scaling.to_unit(values)
+    np.testing.assert_allclose(unit[:, 0], [[0, 0.5, 1], [0, 0.5, 2]])
+    np.testing.assert_allclose(scaling.to_physical(unit), values)
+
+
+def test_constant_variable_cannot_be_scaled():
+    with pytest.raises(ValueError, match="constant"):
+        Scaling(np.array([1.0]), np.array([1.0]))
+
+
+def test_cosine_schedule_warms_up_and_falls_to_a_hundredth():
+    settings = Train2d(
+        network="skip_2d", epochs=1, global_batch_size=1, learning_rate=1.0, schedule="cosine",
+        loss="mse", patch_points=None, patches_per_frame=1,
+    )  # fmt: skip
+    rates = [learning_rate(settings, done) for done in (0.0, 0.05, 0.1, 0.55, 1.0)]
+    assert rates == pytest.approx([0.1, 0.55, 1.0, 0.505, 0.01])

@@ -1,0 +1,132 @@
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from swsr import bicubic
+from swsr.geometry import Geometry
+from swsr.inference import packs
+from swsr.networks import build_network, count_parameters
+
+# The study's own table, channels last: (frames, lat, lon, channels), parameters.
+STUDY_3D = [
+    ((5, 318, 640, 32), 2432),
+    ((5, 318, 640, 8), 776),
+    ((5, 318, 640, 8), 1736),
+    ((5, 318, 640, 8), 1736),
+    ((5, 318, 640, 32), 800),
+    ((3, 316, 638, 32), 27680),
+    ((1, 314, 636, 32), 27680),
+    ((314, 636, 1), 289),
+]
+# FSRCNN(56, 12, 4) on the low-resolution grid: weights and biases by hand from the kernels.
+STUDY_2D = [
+    ((159, 320, 56), 5 * 5 * 56 + 56),
+    ((159, 320, 12), 56 * 12 + 12),
+    *[((159, 320, 12), 3 * 3 * 12 * 12 + 12)] * 4,
+    ((159, 320, 56), 12 * 56 + 56),
+    ((318, 640, 1), 9 * 9 * 56 + 1),
+]
+
+
+def layer_table(network, sample):
+    """Output shape, channels last, and parameters of every layer that has any."""
+    rows = []
+
+    def note(layer, _, output):
+        shape = (*output.shape[2:], output.shape[1])
+        rows.append((tuple(shape), sum(p.numel() for p in layer.parameters())))
+
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d):
+            layer.register_forward_hook(note)
+    with torch.inference_mode():
+        network(sample)
+    return rows
+
+
+def test_3d_layers_are_the_studys():
+    assert layer_table(build_network("study_3d", 1, 1), torch.rand(1, 1, 5, 318, 640)) == STUDY_3D
+
+
+def test_2d_layers_are_fsrcnns():
+    assert layer_table(build_network("study_2d", 1, 2), torch.rand(1, 1, 159, 320)) == STUDY_2D
+
+
+@pytest.mark.parametrize(("dimension", "table"), [("2d", STUDY_2D), ("3d", STUDY_3D)])
+def test_skip_networks_have_the_same_layers(dimension, table):
+    """But for what they pad: the same channels and parameters, layer by layer."""
+    network = build_network(f"skip_{dimension}", 1, 2)
+    sizes = [40, 40] if dimension == "2d" else [5, 40, 40]
+    layers = layer_table(network, torch.rand(1, 1, *sizes))
+    assert [(shape[-1], count) for shape, count in layers] == [
+        (shape[-1], count) for shape, count in table
+    ]
+
+
+@pytest.mark.parametrize(("name", "count"), [("2d", 12637), ("3d", 63129)])
+def test_parameter_counts(name, count):
+    assert count_parameters(build_network(f"study_{name}", 1, 2)) == count
+    assert count_parameters(build_network(f"skip_{name}", 1, 2)) == count
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("name", ["study_2d", "skip_2d"])
+def test_2d_multiplies_the_grid_by_the_scale(name, scale):
+    network = build_network(name, 3, scale)
+    beyond = 2 * network.reach.margin
+    output = network(torch.rand(2, 3, 7 + beyond, 9 + beyond))
+    assert output.shape == (2, 3, 7 * scale, 9 * scale)
+
+
+@pytest.mark.parametrize(("name", "lost"), [("study_3d", 4), ("skip_3d", 0)])
+def test_only_the_studys_3d_network_loses_points(name, lost):
+    network = build_network(name, 3, 1)
+    beyond = 2 * network.reach.margin
+    output = network(torch.rand(2, 3, 5, 12 + beyond, 16 + beyond))
+    assert output.shape == (2, 3, 12 - lost, 16 - lost)
+
+
+def test_untrained_skip_networks_are_the_interpolation_and_the_centre_frame():
+    globe = Geometry("pole", "periodic")
+    frames = np.random.default_rng(0).random((5, 1, 12, 16), dtype="float32")
+    for name, scale, expected in (
+        ("skip_2d", 2, bicubic.upscale(frames, 2, globe)),
+        ("skip_3d", 1, frames[2:3]),
+    ):
+        network = build_network(name, 1, scale)
+        extended = globe.extend(frames, network.reach.margin, network.reach.margin)
+        samples = torch.from_numpy(packs(extended, network.reach.num_frames).copy())
+        np.testing.assert_allclose(network(samples).detach(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [
+        *product(["study_2d", "skip_2d"], [2, 3, 4]),
+        *product(["study_3d", "skip_3d"], [1]),
+    ],
+)
+def test_no_point_beyond_the_halo_has_influence(name, scale):
+    torch.manual_seed(0)
+    network = build_network(name, 1, scale)
+    for parameter in network.parameters():  # zeros in the last layer would hide what is behind
+        nn.init.uniform_(parameter, 0.01, 0.1)
+    reach, size = network.reach, 45
+    frames = torch.rand(1, 1, *([5] if reach.num_frames == 5 else []), size, size)
+    frames.requires_grad_()
+    middle = size // 2
+    at = (middle - reach.trim) * reach.scale
+    # Every point of output that lies on the middle point of input.
+    network(frames)[..., at : at + reach.scale, at : at + reach.scale].sum().backward()
+    rows = frames.grad.abs().sum(dim=tuple(range(frames.dim() - 2))).sum(dim=1).nonzero().flatten()
+    assert int(middle - rows.min()) <= reach.halo
+    assert int(rows.max() - middle) <= reach.halo
+    assert max(int(middle - rows.min()), int(rows.max() - middle)) >= reach.halo - 1
+
+
+def test_unknown_network_is_named():
+    with pytest.raises(ValueError, match="unknown network 'resnet'"):
+        build_network("resnet", 1, 2)

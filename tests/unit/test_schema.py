@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import xarray as xr
+from tiny import tiny_frames
+
+from swsr import schema
+
+
+def standardise(dataset, variables=("vorticity",), **dims):
+    return schema.standardise(dataset, variables, dims, "frames.nc")
+
+
+def test_other_names_orders_and_descending_latitude_become_canonical():
+    frames = tiny_frames()
+    foreign = frames.rename(time="t", lat="latitude", lon="longitude")
+    foreign = foreign.isel(latitude=slice(None, None, -1)).transpose("longitude", "t", "latitude")
+    xr.testing.assert_identical(standardise(foreign), standardise(frames))
+
+
+def test_dims_that_cannot_be_told_are_given():
+    frames = tiny_frames()
+    for name in ("lat", "lon"):
+        frames[name].attrs = {}
+    foreign = frames.rename(time="a", lat="b", lon="c")
+    with pytest.raises(ValueError, match=r"no dim looks like lat.*set source.dims.lat"):
+        standardise(foreign, time="a")
+    xr.testing.assert_equal(standardise(foreign, time="a", lat="b", lon="c"), frames)
+
+
+def test_dims_of_one_entry_are_dropped_and_of_more_refused():
+    frames = tiny_frames().expand_dims(level=[850.0])
+    assert standardise(frames)["vorticity"].dims == schema.DIMS
+    with pytest.raises(ValueError, match="dim 'level' has 2 entries"):
+        standardise(xr.concat([frames, frames.assign_coords(level=[500.0])], "level"))
+
+
+def test_missing_variable_is_named_with_what_there_is():
+    with pytest.raises(ValueError, match=r"no variable 'depth'; it holds \['vorticity'\]"):
+        standardise(tiny_frames(), ("depth",))
+
+
+def test_unordered_latitude_is_refused():
+    with pytest.raises(ValueError, match="lat is neither ascending nor descending"):
+        standardise(tiny_frames().isel(lat=[0, 2, 1, 3]))
+
+
+def test_uneven_time_step_is_located():
+    with pytest.raises(ValueError, match="the step after frame 6 differs"):
+        schema.check_frames(tiny_frames().isel(time=[0, 1, 2, 3, 4, 5, 6, 8]), "frames.nc")
+
+
+def test_too_few_frames_for_a_pack():
+    with pytest.raises(ValueError, match="4 frames, fewer than the 5"):
+        schema.check_frames(tiny_frames(num_frames=4), "frames.nc")
+
+
+def test_not_finite_frame_is_located():
+    values = tiny_frames()["vorticity"].values.copy()
+    values[3, 2, :2] = np.nan
+    with pytest.raises(ValueError, match="vorticity is not finite at 2 points of frame 11"):
+        schema.check_finite(values, "vorticity", 8, "frames.nc")
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_low_grid_lies_at_the_centres_of_its_blocks(scale):
+    lon = np.arange(48) * 7.5
+    low = schema.resample_coordinate(lon, 48 // scale)
+    np.testing.assert_allclose(low, lon.reshape(-1, scale).mean(axis=1))
+
+
+def test_coordinate_of_a_dim_by_another_name_is_found():
+    frames = tiny_frames()
+    foreign = frames.rename_dims(lat="y").reset_index("lat").reset_coords("lat").set_coords("lat")
+    assert foreign["vorticity"].dims == ("time", "y", "lon")
+    xr.testing.assert_equal(standardise(foreign), frames)
+
+
+def test_other_coordinates_do_not_go_on():
+    frames = tiny_frames()
+    foreign = frames.assign_coords(step=("time", np.arange(30)), level=850.0)
+    xr.testing.assert_identical(standardise(foreign), standardise(frames))
+
+
+def test_named_dim_wins_over_a_scalar_of_that_name():
+    frames = tiny_frames()
+    foreign = frames.rename(time="step").assign_coords(time=np.datetime64("2000-01-01", "ns"))
+    assert standardise(foreign, time="step").sizes == frames.sizes
+
+
+def test_units_are_not_invented_for_dims_that_the_user_names():
+    frames = tiny_frames()
+    frames["lat"].attrs = frames["lon"].attrs = {}
+    planar = frames.rename(lat="y", lon="x")
+    assert "units" not in standardise(planar, lat="y", lon="x")["lat"].attrs
+
+
+def test_text_is_refused():
+    frames = tiny_frames()
+    with pytest.raises(ValueError, match=r"'vorticity' holds .*, not numbers"):
+        standardise(frames.astype(str))
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        xr.date_range("0001-01-01", periods=30, freq="6h", calendar="noleap", use_cftime=True),
+        xr.date_range("2000-01-01", periods=30, freq="D", calendar="360_day", use_cftime=True),
+        np.arange(30, dtype="float32") * np.float32(0.1),
+        (np.arange(30, dtype="float32") / 6 + 700).astype("float32"),
+        np.arange(30),
+    ],
+)
+def test_even_times_of_every_kind_are_accepted(times):
+    schema.check_frames(tiny_frames().assign_coords(time=times), "frames.nc")
+
+
+def test_uneven_times_of_another_calendar_are_located():
+    times = xr.date_range("2000-01-01", periods=31, calendar="noleap", use_cftime=True)
+    frames = tiny_frames().assign_coords(time=times.delete(4))
+    with pytest.raises(ValueError, match="the step after frame 3 differs"):
+        schema.check_frames(frames, "frames.nc")
+
+
+def test_grid_too_small_for_ssim():
+    with pytest.raises(ValueError, match="12 points of lat, fewer than the 15"):
+        schema.check_frames(tiny_frames(lat=12), "frames.nc")

@@ -1,0 +1,138 @@
+import pytest
+import yaml
+from tiny import config
+
+from swsr.settings import (
+    ExtractStage,
+    Settings,
+    Split,
+    TrainStage,
+    read_stage_settings,
+    without_password,
+)
+
+FILES = {"kind": "files", "test": []}
+
+
+def settings(**sections):
+    return Settings.from_mapping(config(**sections))
+
+
+@pytest.mark.parametrize(
+    ("sections", "sentence"),
+    [
+        ({"train_2d": {"epoch": 3}}, "unknown key train_2d.epoch"),
+        ({"trian_2d": {"epochs": 3}}, "unknown key trian_2d"),
+        ({"train_2d": {"epochs": "ten"}}, "train_2d.epochs is 'ten'"),
+        ({"train_2d": {"epochs": 0}}, "train_2d.epochs is 0"),
+        ({"train_2d": {"network": "resnet"}}, "train_2d.network is 'resnet'"),
+        ({"downscale": {"scale": 5}}, "downscale.scale is 5"),
+        ({"split": {"validation_fraction": 1.5}}, "split.validation_fraction is 1.5"),
+        ({"source": {"train": ["a.nc"]}}, "source.train must list seeds"),
+        ({"source": {"kind": "files"}}, "source.train must list paths"),
+        ({"source": {"test": [0]}}, "name 0 more than once"),
+        ({"source": {"train": [0, 0]}}, "name 0 more than once"),
+        ({"source": {"train": [-1]}}, "seeds are 0 or more"),
+        ({"source": {"variables": ["vo"]}}, "the simulation has no 'vo'"),
+        ({"downscale": {"scale": 3}}, "does not divide the 64 x 128 points"),
+        ({"source": {"variables": ["vorticity", "vorticity"]}}, "names a variable twice"),
+        ({"simulate": {"interval_minutes": 45}}, "not a whole number of simulate.time_step"),
+        ({"simulate": {"num_frames": 10}}, "the validation set gets 2, fewer than the 5"),
+        ({"train_3d": {"patch_points": 4}}, "crops 2 points"),
+        ({"source": {"test": []}, "split": {"test_fraction": 0}}, "no test frames"),
+        (
+            {"source": FILES | {"train": ["https://me:x@host/a.nc"]}},
+            "https://***@host/a.nc is a URL",
+        ),
+        ({"source": FILES | {"train": ["a.h5#2:2"]}}, "names no sample"),
+        ({"source": FILES | {"train": ["a.h5#0:3"], "test": ["a.h5#2"]}}, "a.h5#2 more than once"),
+        ({"source": {"select": {"lat": 30}}}, "source.select.lat is 30"),
+        ({"source": {"select": {"level": [500, 850]}}}, "source.select.level is [500"),
+        ({"source": {"units": {"depth": "m"}}}, "source.units names 'depth'"),
+        ({"source": {"every": 0}}, "source.every is 0"),
+        ({"source": {"format": "excel"}}, "source.format is 'excel'"),
+        ({"source": {"periodic": ["time"]}}, "source.periodic.0 is 'time'"),
+        ({"study": "../elsewhere"}, "study is '../elsewhere'"),
+    ],
+)
+def test_wrong_settings_are_one_clear_line(sections, sentence):
+    content = config()
+    for name, values in sections.items():
+        content[name] = content.get(name, {}) | values if isinstance(values, dict) else values
+    with pytest.raises(ValueError, match="config: ") as error:
+        Settings.from_mapping(content)
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_key_is_named():
+    content = config()
+    del content["downscale"]["scale"]
+    with pytest.raises(ValueError, match=r"key downscale\.scale is missing"):
+        Settings.from_mapping(content)
+
+
+def test_order_of_keys_changes_nothing():
+    content = config()
+    turned = {name: content[name] for name in reversed(content)}
+    turned["train_2d"] = dict(reversed(content["train_2d"].items()))
+    stages = ("simulate", "extract", "downscale", "upscale", "train_2d", "train_3d", "evaluate")
+    for stage in stages:
+        one = Settings.from_mapping(content).for_stage(stage).to_json()
+        assert Settings.from_mapping(turned).for_stage(stage).to_json() == one
+
+
+@pytest.mark.parametrize("stage", ["train_2d", "train_3d"])
+def test_stage_settings_come_back_from_their_file(tmp_path, stage):
+    wanted = settings().for_stage(stage)
+    (tmp_path / "stage.json").write_text(wanted.to_json())
+    assert read_stage_settings(tmp_path / "stage.json", TrainStage) == wanted
+
+
+def test_sets_follow_each_other_in_time_and_cover_the_series():
+    assert Split(validation_fraction=0.2, test_fraction=0).ranges(100) == {
+        "train": slice(0, 80),
+        "validation": slice(80, 100),
+    }
+    assert Split(validation_fraction=0.2, test_fraction=0.25).ranges(100) == {
+        "train": slice(0, 60),
+        "validation": slice(60, 75),
+        "test": slice(75, 100),
+    }
+
+
+def test_series_are_named_by_seed_or_by_role():
+    assert settings().series("train") == {"seed_0": 0, "seed_1": 1}
+    files = {"kind": "files", "train": ["a.nc", "b*.nc"], "test": []}
+    assert settings(source=files).series("train") == {"train_0": "a.nc", "train_1": "b*.nc"}
+
+
+def test_samples_of_a_file_are_series_of_their_own():
+    files = {"kind": "files", "train": ["a.h5#0:2", "b.nc"], "test": ["a.h5#7"]}
+    made = settings(source=files)
+    assert made.series("train") == {"train_0": "a.h5#0", "train_1": "a.h5#1", "train_2": "b.nc"}
+    assert [made.sample(name) for name in ("train_1", "train_2", "test_0")] == [1, None, 7]
+
+
+def test_dates_of_a_selection_come_back_from_the_file_of_a_stage(tmp_path):
+    source = yaml.safe_load(
+        "{select: {time: [2000-01-01, 2000-03-31T12:00], level: 850}, every: 4}"
+    )
+    wanted = settings(source=source).for_stage("extract")
+    assert wanted.select == {"time": ("2000-01-01", "2000-03-31T12:00"), "level": 850}
+    (tmp_path / "stage.json").write_text(wanted.to_json())
+    assert read_stage_settings(tmp_path / "stage.json", ExtractStage) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://me:secret@host/run.nc", "https://***@host/run.nc"),
+        ("https:/me:secret@host/run.nc", "https:/***@host/run.nc"),
+        ("s3://bucket/a.zarr?token=secret", "s3://bucket/a.zarr?***"),
+        ("data/me@home/run.nc", "data/me@home/run.nc"),
+        ("'ftp://secret@host/a' and more", "'ftp://***@host/a' and more"),
+    ],
+)
+def test_passwords_are_left_out(text, shown):
+    assert without_password(text) == shown

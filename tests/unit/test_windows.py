@@ -1,0 +1,188 @@
+import itertools
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from swsr.communication import Communicator
+from swsr.geometry import Geometry
+from swsr.inference import apply_network, packs
+from swsr.networks import Reach, build_network
+from swsr.patches import Samples, draw_epoch
+from swsr.scaling import Scaling
+from swsr.settings import Train2d
+
+CPU = torch.device("cpu")
+ALL = ["study_2d", "skip_2d", "study_3d", "skip_3d"]
+GLOBE = Geometry("pole", "periodic")
+BOX = Geometry("edge", "edge")
+AS_IS = Scaling(np.zeros(1), np.ones(1))
+
+
+@pytest.fixture
+def network(request):
+    torch.manual_seed(0)
+    network = build_network(request.param, 1, 2).eval()
+    for parameter in network.parameters():  # no zeros: every layer must show in the result
+        nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+def infer(network, frames, geometry, window_points=512):
+    """Whole frames through a network, as the stage of inference does it."""
+    extended = geometry.extend(frames, network.reach.margin, network.reach.margin)
+    samples = packs(extended, network.reach.num_frames)
+    return apply_network(network, samples, window_points, CPU)
+
+
+@pytest.mark.parametrize("network", ALL, indirect=True)
+@pytest.mark.parametrize("window_points", [7, 16, 33])
+def test_result_does_not_depend_on_the_window(network, window_points):
+    frames = np.random.default_rng(0).random((6, 1, 24, 40), dtype="float32")
+    whole = infer(network, frames, GLOBE)
+    parts = infer(network, frames, GLOBE, window_points)
+    assert whole.std() > 1e-3
+    np.testing.assert_allclose(parts, whole, atol=1e-5 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize("network", ["skip_2d", "skip_3d"], indirect=True)
+def test_rolled_longitude_rolls_the_result(network):
+    """To rounding: there is no seam at longitude 0."""
+    frames = np.random.default_rng(0).random((5, 1, 24, 40), dtype="float32")
+    whole = infer(network, frames, GLOBE)
+    rolled = infer(network, np.roll(frames, 7, axis=-1), GLOBE)
+    expected = np.roll(whole, 7 * network.reach.scale, axis=-1)
+    np.testing.assert_allclose(rolled, expected, atol=1e-5 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize("network", ["skip_2d", "skip_3d"], indirect=True)
+def test_a_pole_is_like_the_interior(network):
+    """The result at both poles is that of frames in which the meridians really go on."""
+    frames = np.random.default_rng(0).random((5, 1, 24, 40), dtype="float32")
+    opposite = np.roll(frames[..., ::-1, :], 20, axis=-1)
+    torus = np.concatenate([opposite, frames, opposite], axis=-2)
+    around = infer(network, torus, Geometry("edge", "periodic"))
+    size = 24 * network.reach.scale
+    expected = around[..., size : 2 * size, :]
+    np.testing.assert_allclose(
+        infer(network, frames, GLOBE), expected, atol=1e-5 * np.abs(expected).max()
+    )
+
+
+@pytest.mark.parametrize("network", ["study_2d", "study_3d"], indirect=True)
+def test_the_studys_networks_pad_with_zeros_and_have_a_seam(network):
+    frames = np.random.default_rng(0).random((5, 1, 24, 40), dtype="float32")
+    whole = infer(network, frames, GLOBE)
+    rolled = infer(network, np.roll(frames, 20, axis=-1), GLOBE)
+    difference = np.abs(rolled - np.roll(whole, 20 * network.reach.scale, axis=-1))
+    assert difference.max() > 0.01 * np.abs(whole).max()
+
+
+def test_packs_are_consecutive_frames():
+    frames = np.arange(7, dtype="float32")[:, None, None, None] * np.ones((1, 2, 3, 4), "float32")
+    assert packs(frames, 5).shape == (3, 2, 5, 3, 4)
+    np.testing.assert_array_equal(packs(frames, 5)[1, 0, :, 0, 0], [1, 2, 3, 4, 5])
+
+
+def series(num_frames, scale, start):
+    """Frames whose values tell frame and place: frame + lat / 100 + lon / 10000 (fine points)."""
+    frame = start + np.arange(num_frames)[:, None, None, None]
+    lat, lon = np.indices((12 * scale, 16 * scale)) / scale
+    return (frame + lat / 100 + lon / 10000).astype("float32")
+
+
+def settings(**values):
+    """Of a training, as far as drawing samples asks for them."""
+    known = {"global_batch_size": 4, "patch_points": None, "patches_per_frame": 1}
+    return Train2d.model_construct(**(known | values))
+
+
+@pytest.mark.parametrize("geometry", [GLOBE, BOX])
+@pytest.mark.parametrize("name", ALL)
+def test_truth_of_a_patch_lies_where_the_networks_output_lies(name, geometry):
+    reach = build_network(name, 1, 2).reach
+    scale, trim = reach.scale, reach.trim
+    samples = Samples(
+        (series(7, 1, 0), series(6, 1, 100)), (series(7, scale, 0), series(6, scale, 100)),
+        reach, AS_IS, geometry,
+    )  # fmt: skip
+    assert len(samples) == (13 if scale == 2 else 3 + 2)
+    batches = draw_epoch(samples, 4, settings(patch_points=8, patches_per_frame=3), 0, 1)
+    patches = [patch for batch in batches for patch in batch]
+    assert len(patches) == 3 * len(samples)
+    for patch in patches:
+        given, truth = samples.batch([patch])
+        centre = given[0, 0] if scale == 2 else given[0, 0, 2]
+        inner = centre[trim : len(centre) - trim, trim : len(centre) - trim]
+        np.testing.assert_array_equal(truth[0, 0, ::scale, ::scale], inner)
+    beyond = [patch.left + patch.lon > 16 for patch in patches]
+    assert any(beyond) == (geometry is GLOBE and reach.extends)
+
+
+@pytest.mark.parametrize("name", ["skip_2d", "skip_3d"])
+def test_each_variable_is_scaled_by_its_own_limits(name):
+    frames = np.concatenate([series(9, 1, 0), -100 - 10 * series(9, 1, 0)], axis=1)
+    reach = build_network(name, 2, 1).reach
+    scaling = Scaling(np.array([0.0, -200.0]), np.array([10.0, -100.0]))
+    samples = Samples((frames,), (frames,), Reach(1, *astuple(reach)[1:]), scaling, GLOBE)
+    given, truth = samples.whole([1])
+    for values in (given[0], truth[0]):
+        np.testing.assert_allclose(values[1], 1 - values[0], atol=1e-5)
+    assert truth[0, 0].min() > 0.05
+    assert truth[0, 0].max() < 0.5
+
+
+def two_series():
+    reach = build_network("skip_2d", 1, 2).reach
+    return Samples(
+        (series(21, 1, 0), series(10, 1, 100)), (series(21, 2, 0), series(10, 2, 100)),
+        reach, AS_IS, GLOBE,
+    )  # fmt: skip
+
+
+def test_an_epoch_takes_every_sample_as_often_as_asked_and_another_order_next_time():
+    one, again, other = (
+        draw_epoch(two_series(), 4, settings(patches_per_frame=2), 0, epoch) for epoch in (1, 1, 2)
+    )
+    assert one == again
+    assert one != other
+    assert [len(batch) for batch in one] == [4] * 15 + [2]
+    patches = [patch for batch in one for patch in batch]
+    assert sorted(patch.sample for patch in patches) == sorted([*range(31), *range(31)])
+    assert {(patch.lat, patch.lon) for patch in patches} == {(12, 16)}
+
+
+def test_a_rank_comes_back_to_no_chunk_that_it_has_left():
+    """Each place in the batches runs through chunks of 4 frames one after the other."""
+    batches = draw_epoch(two_series(), 4, settings(), 0, 1)
+    full = [batch for batch in batches if len(batch) == 4]
+    chunks = {
+        sample: (sample // 4 if sample < 21 else 6 + (sample - 21) // 4) for sample in range(31)
+    }
+    reads = 0
+    for lane in zip(*full, strict=True):
+        visited = [chunks[patch.sample] for patch in lane]
+        changes = [b for a, b in itertools.pairwise(visited) if a != b]
+        assert len(changes) == len(set(changes) - {visited[0]})
+        reads += len(changes) + 1
+    # Nine chunks, and of each but the first place one may have begun in the place before.
+    assert reads <= 9 + 3
+
+
+def test_frames_of_another_grid_are_refused():
+    reach = build_network("skip_2d", 1, 2).reach
+    with pytest.raises(ValueError, match="do not fit truth"):
+        Samples((series(9, 1, 0),), (series(9, 3, 0),), reach, AS_IS, GLOBE)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
+def test_shares_cover_everything_and_differ_by_one_at_most(size):
+    shares = []
+    for rank in range(size):
+        communicator = Communicator()
+        communicator.rank, communicator.size = rank, size
+        shares.append(communicator.share(10))
+    assert [index for share in shares for index in share] == list(range(10))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1

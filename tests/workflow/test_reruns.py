@@ -1,0 +1,182 @@
+"""Which stages run again when a key of the config changes: the table, checked by Snakemake itself.
+
+python tests/workflow/test_reruns.py > docs/reruns.md
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+STAGES = (
+    "simulate", "extract", "downscale", "upscale", "train_2d", "infer_2d", "train_3d", "infer_3d",
+    "train_joint", "infer_joint", "evaluate", "report", "compare",
+)  # fmt: skip
+CHAIN = STAGES[:-1]
+"""What runs for one study with all methods."""
+FROM_EXTRACT = CHAIN[1:]
+FROM_DOWNSCALE = CHAIN[2:]
+TRAININGS = CHAIN[4:]
+JOINT = ("train_joint", "infer_joint", "evaluate", "report")
+FROM_TRAIN_3D = ("train_3d", "infer_3d", "evaluate", "report")
+FROM_TRAIN_2D = ("train_2d", "infer_2d", *FROM_TRAIN_3D)
+
+# key -> (another value, stages that run again)
+RERUNS = {
+    "study": ("other", CHAIN),
+    "seed": (1, TRAININGS),
+    "source.variables": (["depth"], FROM_EXTRACT),
+    "source.train": ([0, 5], CHAIN),
+    "source.test": (
+        [11],
+        (
+            "simulate",
+            "extract",
+            "downscale",
+            "upscale",
+            "infer_2d",
+            "infer_3d",
+            "infer_joint",
+            "evaluate",
+            "report",
+        ),
+    ),
+    "source.dims": ({"lat": "lat"}, FROM_EXTRACT),
+    "source.format": ("netcdf", FROM_EXTRACT),
+    "source.select": ({"lat": [-60, 60]}, FROM_EXTRACT),
+    "source.every": (2, FROM_EXTRACT),
+    "source.units": ({"vorticity": "s-1"}, FROM_EXTRACT),
+    "source.periodic": (["lon"], FROM_EXTRACT),
+    "simulate.grid": ("T31", CHAIN),
+    "simulate.num_frames": (31, CHAIN),
+    "simulate.interval_minutes": (120, CHAIN),
+    "simulate.spinup_days": (2, CHAIN),
+    "simulate.time_step_minutes": (30, CHAIN),
+    "simulate.jet_speed_m_s": (70, CHAIN),
+    "simulate.diffusion_hours": (2, CHAIN),
+    "extract.chunk_frames": (4, FROM_EXTRACT),
+    "extract.shard_frames": (16, FROM_EXTRACT),
+    "downscale.scale": (4, FROM_DOWNSCALE),
+    "split.validation_fraction": (0.3, TRAININGS),
+    "split.test_fraction": (0.3, ()),
+    "train_2d.network": ("study_2d", FROM_TRAIN_2D),
+    "train_2d.epochs": (3, FROM_TRAIN_2D),
+    "train_2d.global_batch_size": (2, FROM_TRAIN_2D),
+    "train_2d.learning_rate": (0.001, FROM_TRAIN_2D),
+    "train_2d.schedule": ("constant", FROM_TRAIN_2D),
+    "train_2d.loss": ("l1", FROM_TRAIN_2D),
+    "train_2d.patch_points": (12, FROM_TRAIN_2D),
+    "train_2d.patches_per_frame": (2, FROM_TRAIN_2D),
+    "train_3d.network": ("study_3d", FROM_TRAIN_3D),
+    "train_3d.epochs": (3, FROM_TRAIN_3D),
+    "train_3d.global_batch_size": (4, FROM_TRAIN_3D),
+    "train_3d.learning_rate": (0.001, FROM_TRAIN_3D),
+    "train_3d.schedule": ("constant", FROM_TRAIN_3D),
+    "train_3d.loss": ("l1", FROM_TRAIN_3D),
+    "train_3d.patch_points": (12, FROM_TRAIN_3D),
+    "train_3d.patches_per_frame": (2, FROM_TRAIN_3D),
+    "train_joint.network": ("skip_3d_first_joint", JOINT),
+    "train_joint.start": ("trained", JOINT),
+    "train_joint.epochs": (3, JOINT),
+    "train_joint.global_batch_size": (4, JOINT),
+    "train_joint.learning_rate": (0.001, JOINT),
+    "train_joint.schedule": ("constant", JOINT),
+    "train_joint.loss": ("l1", JOINT),
+    "train_joint.patch_points": (12, JOINT),
+    "train_joint.patches_per_frame": (2, JOINT),
+    "methods": (["network_2d"], ("evaluate", "report")),
+    "experiments": (
+        {"other": {"methods": ["network_3d_raw"], "train_3d": {"epochs": 1}}},
+        ("train_3d", "infer_3d", "evaluate", "compare"),
+    ),
+    "repeats": (2, (*TRAININGS[:-1], "compare")),
+    "apply.files": (["config.yaml"], ()),
+    "apply.network_3d": (False, ()),
+    "apply.format": ("netcdf", ()),
+}
+# What must change too, for a value to be right; it reruns less than the key itself.
+WITH = {"source.every": {"split": {"validation_fraction": 0.4}}}
+# Keys that cannot change alone.
+TOGETHER = {"source.kind"}
+
+
+def nested(key, value):
+    """{"a": {"b": value}} for the key a.b."""
+    section, _, name = key.partition(".")
+    return {section: {name: value}} if name else {section: value}
+
+
+def keys(config, prefix=""):
+    """Every key of a config, with its section."""
+    for name, value in config.items():
+        if isinstance(value, dict) and value:
+            yield from keys(value, f"{name}.")
+        else:
+            yield prefix + name
+
+
+def as_markdown():
+    lines = [
+        "# Which stages run again",
+        "",
+        "When one key of the config changes, with the embedded source and all `methods`. Made and",
+        "checked against Snakemake's own dry run by `tests/workflow/test_reruns.py`. Ranks, GPUs, memory and hours",
+        "are not in the config and rerun nothing; nor does the order of keys, a comment, or touching",
+        "a file. `split.test_fraction` is used only where `source.test` names no series,",
+        "`train_joint` only where `methods` name `joint`, which by default they do not.",
+        "`experiments` and `repeats` run what their studies do not share with this one: here another",
+        "`train_3d`, and a second seed.",
+        "",
+        "| key | " + " | ".join(STAGES) + " |",
+        "| --- |" + " :-: |" * len(STAGES),
+    ]
+    for key, (_, again) in RERUNS.items():
+        marks = ["x" if stage in again else "" for stage in STAGES]
+        lines.append(f"| `{key}` | " + " | ".join(marks) + " |")
+    lines += [
+        "",
+        "`source.kind` cannot change alone. With files instead of the embedded source everything",
+        "but `simulate` runs; a file that is newer than its frames is extracted again.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def test_table_has_every_key():
+    config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    assert set(keys(config)) == RERUNS.keys() | TOGETHER
+
+
+def test_documentation_holds_the_table():
+    made = (REPOSITORY / "docs" / "reruns.md").read_text()
+    assert made == as_markdown(), "run: python tests/workflow/test_reruns.py > docs/reruns.md"
+
+
+@pytest.mark.chain
+@pytest.mark.parametrize("key", RERUNS)
+def test_snakemake_agrees(chain, key):
+    value, again = RERUNS[key]
+    assert chain.would_run(nested(key, value) | WITH.get(key, {})).keys() == set(again)
+
+
+@pytest.mark.chain
+def test_order_of_keys_and_touched_settings_rerun_nothing(chain):
+    config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    tiny = yaml.safe_load((REPOSITORY / "studies" / "tiny.yaml").read_text())
+    section = config["train_2d"] | tiny["train_2d"]
+    (chain.folder / "results" / "tiny" / "settings" / "train_2d.json").touch()
+    assert chain.would_run({"train_2d": dict(reversed(section.items()))}) == {}
+
+
+@pytest.mark.chain
+def test_ranks_rerun_nothing(chain):
+    resources = ["--set-resources", "train_2d:tasks=4", "train_3d:communication=torch"]
+    done = chain.snakemake("--dry-run", *resources)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+if __name__ == "__main__":
+    sys.stdout.write(as_markdown())

@@ -1,0 +1,236 @@
+import re
+from pathlib import Path
+
+STUDY = SETTINGS.study
+RESULTS = f"results/{STUDY}"
+ENVIRONMENT = f"{workflow.basedir}/envs/swsr.yaml"
+HOMES = Homes(STUDIES)
+
+# How ranks start where no profile says otherwise: on this machine, sharing its cores.
+LOCAL_MPI = "mpirun --oversubscribe --allow-run-as-root --bind-to none --mca mpi_yield_when_idle 1"
+
+# What the 3D network reads, by the study's names.
+FRAMES_3D = {"raw": "upscale", "processed": "infer_2d"}
+EVALUATION = {
+    "metrics": "metrics.json",
+    "means": "metrics.csv",
+    "frames": "frames.csv",
+    "tables": "tables.md",
+    "summary": "summary.md",
+    "physics": "physics.md",
+    "gate": "gate.json",
+    "global_means": "means.csv",
+    "spectra": "spectra.csv",
+    "picture": "picture.png",
+}
+
+# One table of all studies, where there are several.
+COMPARED = len(STUDIES) > 1
+COMPARE = f"{RESULTS}/compare/table.md"
+
+# Coarse runs without truth: name of the result -> file or pattern.
+APPLY = SETTINGS.apply.series()
+APPLIED_SUFFIX = {"zarr": ".zarr", "netcdf": ".nc"}[SETTINGS.apply.format]
+
+
+wildcard_constraints:
+    study="|".join(re.escape(study) for study in STUDIES),
+    applied="[A-Za-z0-9_-]+",
+    series="[a-z]+_[0-9]+",
+    seed="[0-9]+",
+    trained="raw|processed",
+    frames="raw|processed",
+
+
+def roles(study):
+    """Name of each series of a study, and whether it trains or tests."""
+    return {
+        name: role for role in ("train", "test") for name in STUDIES[study].series(role)
+    }
+
+
+def store(study, stage, series):
+    """Manifest of a store, in the study that makes it."""
+    return f"results/{HOMES.of(study, stage, series)}/{stage}/{series}.json"
+
+
+def store_of(stage):
+    """Input function: the manifest of the series of a rule."""
+    return lambda wildcards: store(wildcards.study, stage, wildcards.series)
+
+
+def training_stores(study, stage):
+    """Manifests of what a study trains on."""
+    return [store(study, stage, name) for name in STUDIES[study].series("train")]
+
+
+def training_stores_of(stage):
+    """Input function: the manifests of what the study of a rule trains on."""
+    return lambda wildcards: training_stores(wildcards.study, stage)
+
+
+def trained(study, stage):
+    """What a training leaves, in the study that makes it."""
+    return training(f"results/{HOMES.of(study, stage)}/{stage}")
+
+
+def training(folder):
+    """What a training leaves; the folder may contain wildcards."""
+    return {
+        "network": f"{folder}/network.safetensors",
+        "history": f"{folder}/history.csv",
+        "metrics": f"{folder}/metrics.json",
+        "card": f"{folder}/README.md",
+    }
+
+
+def networks_to_start_from(wildcards):
+    """Trained networks that a joint one goes on from."""
+    if STUDIES[wildcards.study].train_joint.start != "trained":
+        return []
+    return [trained(wildcards.study, stage)["network"] for stage in STARTS]
+
+
+def trainings_of(study):
+    """Stages that train what the methods of a study use, in order."""
+    return list(
+        dict.fromkeys(
+            stage
+            for method in STUDIES[study].methods
+            for stage in trainings(method, STUDIES[study])
+        )
+    )
+
+
+def methods_of(study):
+    """Each method of a study, with truth and input, and the stage that makes its frames."""
+    return {
+        "truth": "extract",
+        "low": "downscale",
+        "bicubic": "upscale",
+    } | {method: STAGE_OF[method] for method in STUDIES[study].methods}
+
+
+def stores_of(study):
+    """Method and series -> manifest, of all frames that a study compares."""
+    return {
+        f"{method}/{name}": store(study, stage, name)
+        for method, stage in methods_of(study).items()
+        for name in roles(study)
+    }
+
+
+def evaluation(study):
+    return {
+        name: f"results/{study}/evaluate/{file}" for name, file in EVALUATION.items()
+    }
+
+
+def report_of(study):
+    return f"results/{study}/report/report.html"
+
+
+def settings_file(stage):
+    return f"results/{{study}}/settings/{stage}.json"
+
+
+def applied(name):
+    """What of a result of apply is tracked: the manifest of a store, or the file itself."""
+    suffix = ".json" if SETTINGS.apply.format == "zarr" else ".nc"
+    return f"{RESULTS}/apply/{name}{suffix}"
+
+
+def network_3d_applied(wildcards):
+    network = trained(STUDY, "train_3d/processed")["network"]
+    return [network] if SETTINGS.apply.network_3d else []
+
+
+def log_of(result):
+    """Log of a result, given as `--output` of its stage; may contain wildcards."""
+    for study in ("{study}", *sorted(STUDIES, key=len, reverse=True)):
+        folder = Path("results", study)
+        if Path(result).is_relative_to(folder):
+            inside = Path(result).relative_to(folder).with_suffix("")
+            return str(folder / "logs" / f"{inside}.log")
+    raise ValueError(result)
+
+
+def folder_of_first_output(wildcards, output):
+    return str(Path(output[0]).parent)
+
+
+def batch_divided_by_ranks(stage):
+    """The global batch of a training, checked against its ranks before anything runs."""
+
+    def check(wildcards, resources):
+        batch = getattr(STUDIES[wildcards.study], stage).global_batch_size
+        if batch % int(resources.tasks):
+            raise WorkflowError(
+                f"{stage}.global_batch_size {batch} is not divisible by the {resources.tasks} "
+                f"ranks of {stage}: change one (ranks: --set-resources {stage}:tasks=...)"
+            )
+        return batch
+
+    return check
+
+
+def files_of_series(wildcards):
+    """Files that a series is extracted from."""
+    return files_of(wildcards.study, wildcards.series)
+
+
+def sample_of_series(wildcards):
+    """Flag that names the trajectory, of several in the files of a series."""
+    sample = STUDIES[wildcards.study].sample(wildcards.series)
+    return "" if sample is None else f"--sample {sample}"
+
+
+def files_of(study, series):
+    settings = STUDIES[study]
+    entry = settings.entry(series)
+    if settings.source.kind == "simulation":
+        home = HOMES.of(study, "simulate", series)
+        return [f"results/{home}/simulate/seed_{entry}.nc"]
+    return matching_files(entry)
+
+
+def networks_of(wildcards):
+    """Networks of a study, in the order in which they are trained."""
+    stages = trainings_of(wildcards.study)
+    return [trained(wildcards.study, stage)["network"] for stage in stages]
+
+
+def named_stores(wildcards):
+    """What evaluate and report compare: METHOD/SERIES=MANIFEST."""
+    return [f"{name}={path}" for name, path in stores_of(wildcards.study).items()]
+
+
+def named_series(wildcards):
+    """SERIES=ROLE."""
+    return [f"{name}={role}" for name, role in roles(wildcards.study).items()]
+
+
+def named_trainings(wildcards):
+    """Name of each training, as train_2d or train_3d/raw, and its folder."""
+    return [
+        f"{stage}={Path(trained(wildcards.study, stage)['network']).parent}"
+        for stage in trainings_of(wildcards.study)
+    ]
+
+
+# What `snakemake --report` shows of the evaluation, and how it is called there.
+REPORTED = {
+    "picture": "one frame by every method",
+    "summary": "result and gate",
+    "physics": "all figures",
+    "tables": "the study's tables",
+}
+
+
+def reported(name):
+    return report(
+        evaluation("{study}")[name],
+        category="Evaluation",
+        labels={"study": "{study}", "result": REPORTED[name]},
+        caption="../report/evaluate.rst",
+    )

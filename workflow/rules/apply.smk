@@ -1,0 +1,31 @@
+rule apply:
+    # The target: each coarse run super-resolved by the networks of this study.
+    input:
+        [applied(name) for name in APPLY],
+
+
+rule apply_series:
+    input:
+        network=trained(STUDY, "train_2d")["network"],
+        network_3d=network_3d_applied,
+        files=lambda wildcards: matching_files(APPLY[wildcards.applied]),
+        settings=f"{RESULTS}/settings/apply.json",
+    output:
+        applied("{applied}"),
+    log:
+        log_of(applied("{applied}")),
+    conda:
+        ENVIRONMENT
+    resources:
+        mpi=LOCAL_MPI,
+        tasks=1,
+        cpus_per_task=1,
+    params:
+        coarse=lambda wildcards: APPLY[wildcards.applied],
+        then=lambda wildcards, input: [f"--then {path}" for path in input.network_3d],
+        output=f"{RESULTS}/apply/{{applied}}{APPLIED_SUFFIX}",
+    shell:
+        "{resources.mpi} -n {resources.tasks} python -m swsr apply"
+        " --communication mpi --ranks {resources.tasks} --threads {resources.cpus_per_task}"
+        " {input.network} {params.coarse:q} {params.output} {params.then}"
+        " --settings {input.settings} --log {log}"

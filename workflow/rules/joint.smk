@@ -1,0 +1,50 @@
+rule train_joint:
+    input:
+        settings=settings_file("train_joint"),
+        low=training_stores_of("downscale"),
+        high=training_stores_of("extract"),
+        start=networks_to_start_from,
+    output:
+        **training("results/{study}/train_joint"),
+    log:
+        log_of("results/{study}/train_joint"),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mpi=LOCAL_MPI,
+        communication="horovod",
+        tasks=2,
+        cpus_per_task=1,
+    params:
+        folder=folder_of_first_output,
+        batch=batch_divided_by_ranks("train_joint"),
+        start=lambda wildcards, input: ["--start", *input.start] if input.start else [],
+    shell:
+        "{resources.mpi} -n {resources.tasks} python -m swsr train_joint"
+        " --communication {resources.communication} --ranks {resources.tasks}"
+        " --threads {resources.cpus_per_task} --settings {input.settings}"
+        " --low {input.low} --high {input.high} {params.start}"
+        " --output {params.folder} --studies results --log {log}"
+
+
+rule infer_joint:
+    input:
+        network=lambda wildcards: trained(wildcards.study, "train_joint")["network"],
+        low=store_of("downscale"),
+        like=store_of("extract"),
+    output:
+        "results/{study}/infer_joint/{series}.json",
+    log:
+        log_of("results/{study}/infer_joint/{series}.json"),
+    conda:
+        ENVIRONMENT
+    resources:
+        mpi=LOCAL_MPI,
+        tasks=1,
+        cpus_per_task=1,
+    shell:
+        "{resources.mpi} -n {resources.tasks} python -m swsr infer_joint"
+        " --communication mpi --ranks {resources.tasks} --threads {resources.cpus_per_task}"
+        " --network {input.network} --low {input.low} --like {input.like}"
+        " --output {output} --studies results --log {log}"

@@ -1,0 +1,112 @@
+import json
+import os
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from platform import node
+
+
+def check_files(study):
+    """Say before anything runs which file is not there, used for two things, or of no use."""
+    settings, used = STUDIES[study], {}
+    for role in ("train", "test"):
+        for entry in settings.series(role).values():
+            files = matching_files(entry)
+            if not files:
+                raise WorkflowError(f"source.{role}: {entry}: no such file")
+            for file in files:
+                frames = (Path(file).resolve(), split_entry(entry)[1] or 0)
+                before = used.setdefault(frames, f"source.{role} {entry}")
+                if before != f"source.{role} {entry}":
+                    raise WorkflowError(
+                        f"source.{role}: {entry}: {file} is in {before} too: "
+                        "a test on frames of the training says nothing"
+                    )
+    try:
+        check = import_module("swsr.check")
+    except ImportError:
+        # Snakemake may live in an environment of its own: then the stages find what is wrong.
+        return
+    files = {
+        name: [Path(file) for file in files_of(study, name)] for name in roles(study)
+    }
+    try:
+        check.check_files(settings, files, Path(f"results/{study}/source.json"))
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def discard_orphans():
+    """Forget manifests whose store was deleted: only then is the store made again."""
+    for study in STUDIES:
+        for stage in methods_of(study).values():
+            for path in Path("results", study, stage).glob("*.json"):
+                described = not path.name.endswith(".provenance.json")
+                if described and not path.with_suffix(".zarr").is_dir():
+                    path.unlink()
+
+
+def wanted(study):
+    """Results of a study, each as its stage's --output has it, in the order of the rules."""
+    settings = STUDIES[study]
+    simulated = settings.source.kind == "simulation"
+    results = [
+        *(files_of(study, name)[0] for name in roles(study) if simulated),
+        *stores_of(study).values(),
+        *(Path(trained(study, s)["network"]).parent for s in trainings_of(study)),
+        f"results/{study}/evaluate",
+    ]
+    stages = [rule.name for rule in workflow.rules]
+    return sorted(map(str, results), key=lambda path: stages.index(stage_of(path)))
+
+
+def stage_of(result):
+    """The stage that makes a result: its logs lie in a folder, or file, of that name."""
+    log = Path(log_of(result))
+    while log.parent.name != "logs":
+        log = log.parent
+    return log.stem
+
+
+def write_plan(log):
+    """Tell `swsr status` which results are wanted, and who makes them."""
+    results = [path for study in STUDIES for path in wanted(study)]
+    results += [f"{RESULTS}/report", *(applied(name) for name in APPLY)]
+    results += [f"{RESULTS}/compare"] if COMPARED else []
+    plan = {
+        "host": node(),
+        "process": os.getpid(),
+        "started": f"{datetime.now():%Y-%m-%d %H:%M}",
+        "folder": os.getcwd(),
+        "log": ", ".join(log),
+        "results": {
+            os.path.relpath(path, RESULTS): os.path.relpath(log_of(path), RESULTS)
+            for path in dict.fromkeys(results)
+        },
+    }
+    path = Path(RESULTS, "logs", "plan.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(plan, indent=2))
+    new.replace(path)
+
+
+def show_summary():
+    summary = Path(evaluation(STUDY)["summary"])
+    networks = [Path(trained(STUDY, stage)["metrics"]) for stage in trainings_of(STUDY)]
+    # After a run of other targets the figures may be older than the networks.
+    if summary.exists() and all(
+        path.exists() and path.stat().st_mtime <= summary.stat().st_mtime
+        for path in networks
+    ):
+        print(f"\n{summary.read_text()}\nTables and picture: {summary.parent}/")
+        print(f"All of it on one page: {report_of(STUDY)}")
+    if COMPARED and Path(COMPARE).exists():
+        print(f"\n{Path(COMPARE).read_text()}")
+
+
+if workflow.is_main_process:
+    for study, settings in STUDIES.items():
+        if settings.source.kind == "files":
+            check_files(study)
+    discard_orphans()
