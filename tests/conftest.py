@@ -14,8 +14,11 @@ from tiny import REPOSITORY, make_raw, make_stores, tiny_frames
 from swsr.__main__ import main
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """In several processes (`pytest -n 3`): what shares a cluster or a chain in one, long ones first."""
+    """In several processes (`pytest -n 3`): what shares a cluster or a chain in one, long ones first.
+
+    Before pytest-xdist's own hook, which reads the groups."""
     chained = {item.path for item in items if "chain" in item.fixturenames}
     order = {"cluster": 0, "chain": 1}
 
@@ -27,6 +30,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))
     items.sort(key=lambda item: order.get(group(item), 2))
+
+
+def pytest_collection_finish(session):
+    """Groups that pytest-xdist did not see would start two clusters, which end each other's jobs."""
+    if getattr(session.config.option, "loadgroup", False):
+        assert all("@" in item.nodeid for item in session.items), "tests are in no groups"
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,8 @@ def _check_series(settings: Settings, name: str, frames: xr.Dataset, origin: str
         return
     settings.effective_split.ranges(frames.sizes["time"])
     scales = {"train_2d": settings.downscale.scale, "train_3d": 1}
+    if "joint" in settings.methods:
+        scales["train_joint"] = settings.downscale.scale
     for stage, scale in scales.items():
         points = getattr(settings, stage).patch_points
         least = min(frames.sizes["lat"], frames.sizes["lon"]) // scale

@@ -105,7 +105,7 @@ class Workplace:
         """Checkpoints of train_2d, oldest first."""
         return sorted((self.folder / "results/tiny/train_2d/checkpoints").glob("*/epoch_*"))
 
-    def wait_for_epoch(self, epoch: int, seconds: float = 120) -> None:
+    def wait_for_epoch(self, epoch: int, seconds: float = 300) -> None:
         """Wait until train_2d has saved an epoch or a later one."""
         first = f"epoch_{epoch:05d}"
         wait_until(lambda: any(path.name >= first for path in self.checkpoints()), seconds, first)
