@@ -122,11 +122,7 @@ class Source(Reading):
                         f"source.{role} must list {noun} when source.kind is {self.kind}, "
                         f"not {without_password(repr(entry))} (write `{role}: []` for none)"
                     )
-                if "://" in str(entry):
-                    raise ValueError(
-                        f"source.{role}: {without_password(str(entry))} is a URL: download it and "
-                        "give the path of the file"
-                    )
+                _refuse_url(f"source.{role}", entry)
         entries = [entry for role in ("train", "test") for entry in self._expanded(role)]
         twice = sorted({str(entry) for entry in entries if entries.count(entry) > 1})
         if twice:
@@ -165,6 +161,14 @@ def without_password(text: str) -> str:
     """The same without what follows the scheme of a URL up to @, and without its query."""
     hidden = re.sub(r"(\w+:/{1,2})[^\s/]*@", r"\1***@", text)
     return re.sub(r"(\w+:/{1,2}[^\s?]*)\?[^\s']*", r"\1?***", hidden)
+
+
+def _refuse_url(key: str, entry: int | str) -> None:
+    if "://" in str(entry):
+        raise ValueError(
+            f"{key}: {without_password(str(entry))} is a URL: download it and give the path of "
+            "the file"
+        )
 
 
 def _samples(entry: int | str) -> Iterator[int | str]:
@@ -334,6 +338,12 @@ class Apply(Strict):
     files: tuple[str, ...]
     network_3d: bool
     format: Literal["zarr", "netcdf"]
+
+    @model_validator(mode="after")
+    def _files_are_no_urls(self) -> Self:
+        for entry in self.files:
+            _refuse_url("apply.files", entry)
+        return self
 
     def series(self) -> dict[str, str]:
         """Name of each result, after its file, and the path or pattern that it comes from.

@@ -44,6 +44,7 @@ def settings(**sections):
             {"source": FILES | {"train": ["https://me:x@host/a.nc"]}},
             "https://***@host/a.nc is a URL",
         ),
+        ({"apply": {"files": ["s3://me:x@bucket/a.nc"]}}, "s3://***@bucket/a.nc is a URL"),
         ({"source": FILES | {"train": ["a.h5#2:2"]}}, "names no sample"),
         ({"source": FILES | {"train": ["a.h5#0:3"], "test": ["a.h5#2"]}}, "a.h5#2 more than once"),
         ({"source": {"select": {"lat": 30}}}, "source.select.lat is 30"),
