@@ -23,6 +23,10 @@ from contextlib import suppress
 from pathlib import Path
 from string import Template
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import debian
+
 CPU_NODES = ("cpu1", "cpu2")
 GPU_NODES = ("gpu1", "gpu2", "gpu3", "gpu4")
 NODES = (*CPU_NODES, *GPU_NODES)
@@ -46,7 +50,7 @@ def why_not() -> str | None:
     if _runs("slurmctld") or _runs("slurmd"):
         # Job 7 of one cluster would end job 7 of the other: they share control groups.
         return "another SLURM runs on this machine"
-    if all(shutil.which(name) for name in _DAEMONS) or shutil.which("apt-get"):
+    if all(shutil.which(name) for name in _DAEMONS) or debian.can_install():
         return None
     return f"SLURM is not installed, and there is no apt-get to install {_PACKAGES}"
 
@@ -215,7 +219,7 @@ class SlurmCluster:
         fresh = not data.exists()
         small = ["--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=0"]
         if fresh:
-            _quietly(
+            debian.run_quietly(
                 "mariadb-install-db", "--no-defaults", f"--datadir={data}", "--user=root",
                 "--auth-root-authentication-method=normal", "--skip-test-db", *small,
             )  # fmt: skip
@@ -230,7 +234,7 @@ class SlurmCluster:
         wait_until(lambda: _succeeds(*sql, "select 1"), 30, "mariadbd")
         if fresh:
             user = "slurm@'127.0.0.1'"
-            _quietly(
+            debian.run_quietly(
                 *sql, f"create database slurm_accounting; create user {user} identified by "
                 f"'slurm'; grant all on slurm_accounting.* to {user}",
             )  # fmt: skip
@@ -296,19 +300,8 @@ def _runs(daemon: str) -> bool:
 
 
 def _install() -> None:
-    missing = [name for name in _DAEMONS if not shutil.which(name)]
-    if not missing:
-        return
-    print(f"installing SLURM ({', '.join(missing)} missing)", file=sys.stderr)
-    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-    _quietly("apt-get", "update", "-qq")
-    _quietly("apt-get", "install", "-y", "-qq", "--no-install-recommends", *_PACKAGES.split())
-
-
-def _quietly(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{command[0]} failed: {done.stdout[-500:]}{done.stderr[-500:]}")
+    if not all(shutil.which(name) for name in _DAEMONS):
+        debian.install(_PACKAGES)
 
 
 def _succeeds(*command: str) -> bool:

@@ -3,15 +3,48 @@
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from html.parser import HTMLParser
 
+import debian
 import pytest
 
 pytestmark = pytest.mark.chain
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def installed_browser():
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not installed_browser() and debian.can_install():
+        with suppress(RuntimeError):
+            debian.install("chromium")
+    found = installed_browser()
+    if not found:
+        pytest.skip("THE PAGE WAS OPENED IN NO BROWSER: no Chromium, and none could be installed")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browse(browser):
+    """What a browser makes of a page with something added to it, and what its console says."""
+
+    def run(page, folder, more=""):
+        changed = folder / "page.html"
+        changed.write_text(page.read_text().replace("</body>", f"{more}</body>"))
+        done = subprocess.run(
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+             "--disable-background-networking", f"--user-data-dir={folder}/profile",
+             "--virtual-time-budget=3000", "--dump-dom", changed.as_uri()],
+            capture_output=True, text=True, timeout=300, check=True,
+        )  # fmt: skip
+        return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -61,34 +94,14 @@ def test_page_answers_first_and_names_every_stage(page):
         assert f"<td>{stage}</td>" in text
 
 
-def browse(page, folder, more=""):
-    """What a browser makes of a page with something added to it, and what its console says."""
-    changed = folder / "page.html"
-    changed.write_text(page.read_text().replace("</body>", f"{more}</body>"))
-    done = subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-         "--disable-background-networking", f"--user-data-dir={folder}/profile",
-         "--virtual-time-budget=3000", "--dump-dom", changed.as_uri()],
-        capture_output=True, text=True, timeout=300, check=True,
-    )  # fmt: skip
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
-in_browser = pytest.mark.skipif(
-    BROWSER is None, reason="no Chromium: the page was opened in no browser"
-)
-
-
-@in_browser
-def test_browser_has_no_errors_and_nothing_to_load(page, tmp_path):
+def test_browser_has_no_errors_and_nothing_to_load(page, tmp_path, browse):
     """The page forbids all requests, and the browser's console tells of each that it stopped."""
     assert browse(page, tmp_path)[1] == []
     stopped = browse(page, tmp_path, '<img src="http://127.0.0.1:9/x.png">')[1]
     assert any("Content Security Policy" in line for line in stopped)
 
 
-@in_browser
-def test_film_and_slider_move(page, tmp_path):
+def test_film_and_slider_move(page, tmp_path, browse):
     move = """<script>
     for (const [name, value] of [["step", 2], ["cut", 80]]) {
       document.getElementById(name).value = value;
