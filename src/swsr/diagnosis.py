@@ -211,6 +211,11 @@ def _global_means(
     return means
 
 
+def _velocities_have_spectra(grid: Grid) -> bool:
+    """Not with points on the poles: the transform is of velocity over cos(lat)."""
+    return grid.spacing != "equiangular_with_poles"
+
+
 def _vorticity_gives_flow(grid: Grid) -> bool:
     """On the whole sphere and in a plane without edges, but for the part that only diverges."""
     edges = {grid.geometry.lat, grid.geometry.lon}
@@ -229,7 +234,7 @@ def _spectra(
         yield name, np.stack([modes.power(a, a), modes.power(b, b), modes.power(a, b)])
     unknown = np.full((1, len(next(iter(ours.values()))), len(modes.wavenumbers)), np.nan)
     pair: list[np.ndarray] = []
-    if roles.keys() >= {"u", "v"}:
+    if roles.keys() >= {"u", "v"} and _velocities_have_spectra(grid):
         pair = [modes.flow_energy(part[roles["u"]], part[roles["v"]]) for part in (ours, theirs)]
     elif "vorticity" in roles and _vorticity_gives_flow(grid):
         pair = [modes.energy_of_rotation(part) for part in amplitudes[roles["vorticity"]]]

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isclose
 from typing import Literal, TypeAlias
 
 Verdict: TypeAlias = Literal["better", "equal", "worse", "not available"]
 
 NO_EDGE = 1.1
 """Error at an edge over error elsewhere up to which the edge counts as not to be seen."""
+
+ROUNDING = 1e-6
+"""Relative difference that is not told from rounding; of figures that are best when zero, which
+are relative themselves, their absolute difference."""
 
 _DISTANCES: dict[str, Callable[[float], float]] = {
     "low": lambda value: value,
@@ -45,7 +50,7 @@ class Figure:
         if value is None or baseline is None:
             return "not available"
         ours, theirs = map(_DISTANCES[self.best], (value, baseline))
-        if ours == theirs:
+        if isclose(ours, theirs, rel_tol=ROUNDING, abs_tol=ROUNDING * (self.best == "zero")):
             return "equal"
         return "better" if ours < theirs else "worse"
 

@@ -18,6 +18,9 @@ from swsr.geometry import Geometry
 from swsr.settings import PACK_FRAMES
 
 DIMS = ("time", "lat", "lon")
+_LEAST_FILL = 1e30
+"""What writers leave where they have no value is 1e30 or more (NetCDF: 9.97e36); no field is."""
+
 _LEAST_POINTS = 15
 """Of lat and lon: SSIM's window of 11 points, and the 2 on each side that 3D takes off."""
 
@@ -165,8 +168,11 @@ def check_frames(dataset: xr.Dataset, origin: str) -> None:
             )
     if "time" not in dataset.coords:
         return
+    if dataset["time"].dtype.kind in "SU" or isinstance(dataset["time"].values[0], str):
+        raise ValueError(f"{origin}: time holds text, not times: give it CF units and numbers")
     steps = _time_steps(dataset["time"].values)
-    uneven = np.flatnonzero(np.abs(steps - steps[0]) > _time_tolerance(dataset["time"].values))
+    even = np.abs(steps - steps[0]) <= _time_tolerance(dataset["time"].values)
+    uneven = np.flatnonzero(~even)  # a time that is missing is not even either
     if steps[0] <= 0 or uneven.size:
         at = int(uneven[0]) if uneven.size else 0
         raise ValueError(
@@ -192,20 +198,23 @@ def _time_tolerance(times: np.ndarray) -> float:
 
 
 def check_finite(values: np.ndarray, variable: str, first_frame: int, origin: str) -> None:
-    """Check that a block of frames, shape (frames, lat, lon), holds no NaN and no infinity.
+    """Check that a block of frames, shape (frames, lat, lon), holds no NaN, infinity or fill value.
 
     Raises
     ------
     ValueError
         With the variable and the number of the first frame that does.
     """
-    finite = np.isfinite(values)
-    if not finite.all():
-        frame = int(np.flatnonzero(~finite.all(axis=(1, 2)))[0])
-        raise ValueError(
-            f"{origin}: {variable} is not finite at {int((~finite[frame]).sum())} points of frame "
-            f"{first_frame + frame}: fill or cut the gaps first"
-        )
+    for what, wrong in (
+        ("not finite", ~np.isfinite(values)),
+        ("a fill value that no attribute names", np.abs(values) >= _LEAST_FILL),
+    ):
+        if wrong.any():
+            frame = int(np.flatnonzero(wrong.any(axis=(1, 2)))[0])
+            raise ValueError(
+                f"{origin}: {variable} is {what} at {int(wrong[frame].sum())} points of frame "
+                f"{first_frame + frame}: fill or cut the gaps first"
+            )
 
 
 def check_finite_frames(dataset: xr.Dataset, origin: str, chunk_frames: int) -> xr.Dataset:

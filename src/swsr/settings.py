@@ -39,6 +39,9 @@ by a 2D and a 3D network that were trained as one."""
 SIMULATED = ("vorticity", "divergence", "depth", "u", "v")
 """Variables of the embedded simulation."""
 
+_RANGES = ("time", "lat", "lon")
+"""Dims that `source.select` takes a range of, and one entry of any other."""
+
 _GRIDS = {
     "T21": (32, 64),
     "T31": (48, 96),
@@ -98,8 +101,8 @@ class Reading(Strict):
         if strange:
             raise ValueError(f"source.units names {strange[0]!r}, which source.variables does not")
         for dim, chosen in self.select.items():
-            if isinstance(chosen, tuple) != (dim in ("time", "lat", "lon")):
-                wanted = "[first, last]" if dim in ("time", "lat", "lon") else "one value"
+            if isinstance(chosen, tuple) != (dim in _RANGES):
+                wanted = "[first, last]" if dim in _RANGES else "one value"
                 raise ValueError(f"source.select.{dim} is {_shown(chosen)}: give {wanted}")
         return self
 
@@ -329,7 +332,7 @@ class ExtractStage(Reading):
 
 
 class ApplyStage(ExtractStage):
-    """What `apply` reads: as `extract`, but all of the frames."""
+    """What `apply` reads: as `extract`, the same level, but all of the frames and points."""
 
 
 class Apply(Strict):
@@ -493,6 +496,7 @@ class Settings(Strict):
             When no stage of that name reads settings.
         """
         split = self.effective_split
+        levels = {dim: at for dim, at in self.source.select.items() if dim not in _RANGES}
         models: dict[str, Strict] = {
             "simulate": self.simulate,
             "extract": ExtractStage(**self._read_as_source(), **self.extract.model_dump()),
@@ -518,7 +522,7 @@ class Settings(Strict):
             ),
             "evaluate": EvaluateStage(split=split),
             "apply": ApplyStage(
-                **self._read_as_source() | {"format": None, "select": {}, "every": 1},
+                **self._read_as_source() | {"format": None, "select": levels, "every": 1},
                 **self.extract.model_dump(),
             ),
         }

@@ -196,8 +196,8 @@ def effective_resolution(
 ) -> float | None:
     """The smallest wavelength down to which coherence with the truth stays at `threshold` or above.
 
-    As for gridded altimetry (Ballarotta et al. 2019, Ocean Sci. 15, 1091), which takes 0.5. None
-    when not even the longest wave is coherent.
+    As for gridded altimetry (Ballarotta et al. 2019, Ocean Sci. 15, 1091), but by coherence where
+    they take noise over signal. None when not even the longest wave is coherent.
 
     Parameters
     ----------

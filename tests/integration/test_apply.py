@@ -111,6 +111,10 @@ def in_metres(frames):
     return frames.rename(latitude="lat", longitude="lon")
 
 
+def on_the_poles(frames):
+    return frames.assign_coords(latitude=np.linspace(90, -90, frames.sizes["latitude"]))
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -118,6 +122,7 @@ def in_metres(frames):
         (lambda f: f.assign(vorticity=f["vorticity"].assign_attrs(units="1/day")), "is in '1/day'"),
         (with_gap, "vorticity is not finite at 1 points of frame 9"),
         (in_metres, "its grid is in 'm', but"),
+        (on_the_poles, "has points on the poles"),
     ],
 )
 def test_frames_of_another_meaning_are_refused(networks, coarse, tmp_path, change, sentence):

@@ -50,6 +50,16 @@ def netcdf3_cut_off(folder):
     return [cut(folder / "run.nc", 0.7)]
 
 
+@bad("run.nc: cannot be opened: cut off")
+def netcdf3_of_64_bit_data_cut_off(folder):
+    whole = frames()["vorticity"]
+    with netCDF4.Dataset(folder / "run.nc", "w", format="NETCDF3_64BIT_DATA") as file:
+        for name, size in whole.sizes.items():
+            file.createDimension(name, size)
+        file.createVariable("vorticity", "f4", whole.dims)[:] = whole.values
+    return [cut(folder / "run.nc", 0.7)]
+
+
 @bad("cannot be")
 def netcdf4_cut_off(folder):
     frames().to_netcdf(folder / "run.nc")

@@ -2,6 +2,8 @@
 
 import csv
 import json
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from tiny import make_raw, make_stores, read_json, stage_settings, tiny_frames
@@ -12,14 +14,45 @@ from swsr.networks import build_network
 from swsr.run import Run
 from swsr.stages.evaluate import PACKED, evaluate
 from swsr.stages.report import report
+from swsr.tables import LABELS
 from swsr.zarr_io import Layout, open_frames, write_frames
 
 TRAININGS = ("train_2d", "train_3d/raw", "train_3d/processed", "train_joint")
 SCORES = {"mse": 1e-3, "psnr": 30.0, "ssim": 0.9}
 
 
+@dataclass(frozen=True)
+class Study:
+    """A study up to its evaluation."""
+
+    folder: Path
+    stores: dict[str, Path]
+    network: Path
+    training: dict[str, Path]
+
+    def judge(self, output, *methods):
+        """Evaluate some methods, or all, and write the report of them."""
+        stores = {
+            f"{method}/seed_0": manifest
+            for method, manifest in self.stores.items()
+            if not methods or method in ("truth", "low", "bicubic", *methods)
+        }
+        settings = stage_settings(self.folder, "evaluate", source={"test": []})
+        series = {"seed_0": "train"}
+        evaluate(settings, stores, series, self.network, self.training, output / "evaluate", Run())
+        report(
+            stores,
+            series,
+            output / "evaluate",
+            self.training,
+            self.folder,
+            output / "report",
+            Run(),
+        )
+
+
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def inferred(tmp_path_factory):
     """A study whose 2D network interpolates, and whose 3D networks give the truth in a border."""
     study = tmp_path_factory.mktemp("results") / "mine"
     frames = tiny_frames(num_frames=60, variables=("vorticity", "depth"))
@@ -32,7 +65,6 @@ def study(tmp_path_factory):
     for method in PACKED:
         stores[method] = study / method / "seed_0.json"
         write_frames(cut.chunk({"time": 4}), stores[method], Layout(4), cut.attrs, Communicator())
-    stores = {f"{method}/seed_0": manifest for method, manifest in stores.items()}
     values = open_frames(high)
     card = Card(
         network="skip_2d", variables=("vorticity", "depth"), units=("s-1", "m"), scale=2,
@@ -52,11 +84,13 @@ def study(tmp_path_factory):
             rows = csv.writer(file)
             rows.writerow(["epoch", "train_loss", "validation_psnr"])
             rows.writerows([[1, 1e-3, 30.0], [2, 1e-4, 31.0]])
-    settings = stage_settings(study, "evaluate", source={"test": []})
-    series = {"seed_0": "train"}
-    evaluate(settings, stores, series, network, training, study / "evaluate", Run())
-    report(stores, series, study / "evaluate", training, study, study / "report", Run())
-    return study
+    return Study(study, stores, network, training)
+
+
+@pytest.fixture(scope="module")
+def study(inferred):
+    inferred.judge(inferred.folder)
+    return inferred.folder
 
 
 def test_every_variable_has_its_figures(study):
@@ -92,6 +126,13 @@ def test_test_frames_are_the_end_of_the_series(study):
         rows = [row for row in csv.DictReader(file) if row["set"] == "test"]
     inner = {int(row["frame"]) for row in rows if row["points"] == "inner"}
     assert inner == set(range(50, 58))
+
+
+@pytest.mark.parametrize("method", ["joint", "network_3d_raw", "combined_raw"])
+def test_report_of_one_method_shows_that(inferred, tmp_path, method):
+    inferred.judge(tmp_path, method)
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert f"({LABELS[method]}" in page or f">{LABELS[method]}<" in page
 
 
 def test_report_shows_both_variables(study):

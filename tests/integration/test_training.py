@@ -180,5 +180,5 @@ def test_launcher_and_back_end_that_do_not_know_each_other(stores, tmp_path):
     """Two processes that each believe to be alone would write the same files."""
     done = train(stores, tmp_path, "--communication", "none", "--ranks", 2, launcher=mpirun(2))
     assert done.returncode != 0
-    assert done.stderr.count("found 1 ranks, not 2") == 1
+    assert "found 1 ranks, not 2" in done.stderr  # of one, or of both before mpirun ends the other
     assert not (tmp_path / "network.safetensors").exists()

@@ -26,6 +26,21 @@ def test_only_an_edge_that_can_be_seen_is_worse(score, verdict):
     assert judge(test)["network_2d"]["poles_u"] == verdict
 
 
+@pytest.mark.parametrize(
+    ("key", "ours", "theirs", "verdict"),
+    [
+        ("mass", -4e-9, 2e-9, "equal"),
+        ("mass", -4e-3, 2e-3, "worse"),
+        ("rmse_u", 2e-9, 2.000001e-9, "equal"),
+        ("rmse_u", 2e-9, 2.001e-9, "better"),
+    ],
+)
+def test_rounding_is_no_difference(key, ours, theirs, verdict):
+    assert (
+        judge({"bicubic": {key: theirs}, "network_2d": {key: ours}})["network_2d"][key] == verdict
+    )
+
+
 def test_keys_are_told_from_their_variables():
     assert split_key("resolution_km_sea_height") == ("resolution_km", "sea_height")
     assert split_key("enstrophy_drift") == ("enstrophy_drift", None)

@@ -1,3 +1,4 @@
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -59,6 +60,28 @@ def test_not_finite_frame_is_located():
     values[3, 2, :2] = np.nan
     with pytest.raises(ValueError, match="vorticity is not finite at 2 points of frame 11"):
         schema.check_finite(values, "vorticity", 8, "frames.nc")
+
+
+def test_fill_value_that_no_attribute_names_is_located():
+    values = np.ones((4, 3, 3), "float32")
+    values[1, 2, 2] = netCDF4.default_fillvals["f4"]
+    with pytest.raises(ValueError, match=r"h is a fill value .* at 1 points of frame 9"):
+        schema.check_finite(values, "h", 8, "frames.nc")
+
+
+def test_time_that_is_missing_is_located():
+    frames = tiny_frames()
+    times = frames["time"].values.copy()
+    times[7] = np.datetime64("NaT")
+    with pytest.raises(ValueError, match="the step after frame 6 differs"):
+        schema.check_frames(frames.assign_coords(time=times), "frames.nc")
+
+
+def test_times_as_text_are_refused():
+    frames = tiny_frames()
+    texts = frames.assign_coords(time=frames["time"].values.astype(str))
+    with pytest.raises(ValueError, match=r"frames.nc: time holds text, not times"):
+        schema.check_frames(texts, "frames.nc")
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

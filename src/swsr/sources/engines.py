@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 import h5py
+import netCDF4
 import numpy as np
 import xarray as xr
 from scipy.io import netcdf_file
@@ -23,6 +24,8 @@ def open_netcdf(path: Path) -> xr.Dataset:
         start = file.read(4)
     if start in {b"CDF\x01", b"CDF\x02"}:
         _check_classic(path)
+    if start == b"CDF\x05":
+        _check_size(path)
     own = start[:3] == b"CDF" or h5py.is_hdf5(path)
     dataset = xr.open_dataset(path, engine="netcdf4" if own else None, chunks=None)
     for name, variable in dataset.variables.items():
@@ -42,6 +45,16 @@ def _check_classic(path: Path) -> None:
         netcdf_file(path, mmap=True).close()
     except (TypeError, ValueError, OSError, IndexError) as error:
         raise ValueError(f"{path}: cannot be opened: cut off or damaged ({error})") from error
+
+
+def _check_size(path: Path) -> None:
+    """The same for 64-bit data (CDF-5), which SciPy does not know: all values lie in the file."""
+    with netCDF4.Dataset(path) as file:
+        needed = sum(each.size * each.dtype.itemsize for each in file.variables.values())
+    if path.stat().st_size < needed:
+        raise ValueError(
+            f"{path}: cannot be opened: cut off, {path.stat().st_size} bytes of {needed} or more"
+        )
 
 
 def open_zarr(path: Path) -> xr.Dataset:

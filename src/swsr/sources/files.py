@@ -16,7 +16,9 @@ _READ_BYTES = 16 * 2**20
 """Of a variable that are read at once: enough for any disk, little in memory."""
 
 
-def open_files(paths: list[Path], reading: Reading, sample: int | None = None) -> xr.Dataset:
+def open_files(
+    paths: list[Path], reading: Reading, sample: int | None = None, *, may_lack: bool = False
+) -> xr.Dataset:
     """One series from one file, or from several in order of time: canonical, lazy frames.
 
     Parameters
@@ -27,6 +29,8 @@ def open_files(paths: list[Path], reading: Reading, sample: int | None = None) -
         Variables, and how to find them: see `config.yaml`, section source.
     sample
         Which of several trajectories in each file, from 0 on.
+    may_lack
+        As for `pick_entries`.
 
     Raises
     ------
@@ -39,9 +43,13 @@ def open_files(paths: list[Path], reading: Reading, sample: int | None = None) -
             raise ValueError(f"{without_password(str(path))}: no such file")
     found = reading.format or detect_format(paths[0])
     if found == "images":
-        parts = [_canonical(open_images(paths), reading, sample, str(paths[0]))]
+        opened = {paths[0]: open_images(paths)}
     else:
-        parts = [_canonical(open_one(path, found), reading, sample, str(path)) for path in paths]
+        opened = {path: open_one(path, found) for path in paths}
+    parts = [
+        _canonical(dataset, reading, sample, str(path), may_lack=may_lack)
+        for path, dataset in opened.items()
+    ]
     frames = _join(parts, paths)
     frames = pick_times(frames, reading.select, reading.every, str(paths[0]))
     return convert(frames, reading.units, str(paths[0]))
@@ -53,7 +61,7 @@ def format_of(paths: list[Path], reading: Reading) -> Format:
 
 
 def _canonical(
-    dataset: xr.Dataset, reading: Reading, sample: int | None, origin: str
+    dataset: xr.Dataset, reading: Reading, sample: int | None, origin: str, *, may_lack: bool
 ) -> xr.Dataset:
     missing = [name for name in reading.variables if name not in dataset]
     if missing:
@@ -62,7 +70,7 @@ def _canonical(
         )
     dims = {str(dim): name for dim, name in reading.dims.items()}
     chosen = pick_sample(dataset[list(reading.variables)], sample, dims, origin)
-    chosen = _with_time(pick_entries(chosen, reading.select, origin), dims)
+    chosen = _with_time(pick_entries(chosen, reading.select, origin, may_lack=may_lack), dims)
     stored = _stored_frames(chosen, dims)
     frames = standardise(chosen, reading.variables, dims, origin)
     return _in_chunks(pick_region(frames, reading.select, origin), stored)

@@ -51,8 +51,15 @@ def pick_sample(
     return one.drop_vars("times").assign_coords(time=one["times"]) if "times" in one else one
 
 
-def pick_entries(dataset: xr.Dataset, select: Mapping[str, Any], origin: str) -> xr.Dataset:
+def pick_entries(
+    dataset: xr.Dataset, select: Mapping[str, Any], origin: str, *, may_lack: bool = False
+) -> xr.Dataset:
     """One entry of every dim that `select` names, other than time, lat and lon.
+
+    Parameters
+    ----------
+    may_lack
+        Whether a file of that entry alone, without the dim, will do.
 
     Raises
     ------
@@ -60,7 +67,7 @@ def pick_entries(dataset: xr.Dataset, select: Mapping[str, Any], origin: str) ->
         When there is no such dim or entry, with those that there are.
     """
     for dim, wanted in select.items():
-        if dim in DIMS:
+        if dim in DIMS or (may_lack and dim not in dataset.dims):
             continue
         if dim not in dataset.dims:
             raise ValueError(f"{origin}: source.select.{dim}: dims are {sizes(dataset)}")

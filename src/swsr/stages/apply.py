@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from swsr.checkpoint import Card, file_digest
@@ -76,14 +77,14 @@ def apply(
     files = [Path(file) for file in matching_files(str(coarse))]
     if not files:
         raise ValueError(f"{without_password(str(coarse))}: no such file")
-    frames = open_files(files, choices, sample)
+    frames = open_files(files, choices, sample, may_lack=True)
     frames = Geometry.detect(frames, choices.periodic).mark(frames)
     for trained in chain:
         check_variables(frames, trained, str(coarse))
     _check_spacing(frames, chain, str(coarse), run)
     for sentence in run.communicator.on_first(lambda: _range_warnings(frames, card)):
         run.warn(f"{coarse}: {sentence}")
-    grid = {dim: refine_coordinate(frames[dim].values, card.scale) for dim in ("lat", "lon")}
+    grid = _fine_grid(frames, card.scale, str(coarse))
     notes = attributes("apply", choices, {str(t.path): file_digest(t.path) for t in chain})
     notes["history"] = f"super-resolved from {coarse} by swsr"
     layout = Layout(choices.chunk_frames, choices.shard_frames)
@@ -91,6 +92,16 @@ def apply(
     super_resolve(checked, chain, grid, manifest, layout, notes, run)
     if output.suffix == ".nc":
         run.communicator.on_first(lambda: _to_netcdf(manifest, output))
+
+
+def _fine_grid(frames: xr.Dataset, scale: int, origin: str) -> dict[str, np.ndarray]:
+    grid = {dim: refine_coordinate(frames[dim].values, scale) for dim in ("lat", "lon")}
+    if Spacing.of(frames).units == "degrees" and np.abs(grid["lat"]).max() > 90:
+        raise ValueError(
+            f"{origin}: has points on the poles, beyond which those of a finer grid would lie: cut "
+            "these rows first, or interpolate to latitudes between them"
+        )
+    return grid
 
 
 def _manifest(output: Path) -> Path:

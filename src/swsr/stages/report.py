@@ -28,8 +28,9 @@ SHOWN = {
     "bicubic interpolation": "bicubic",
     "2D network": "network_2d",
     "2D then 3D": "network_3d_processed",
+    "2D and 3D as one": "joint",
 }
-"""What the maps show."""
+"""What the maps show; and the best network where there is none of these."""
 
 _PALE = {"network_3d_raw", "combined_raw"}
 """Methods that pictures over time leave out: they would cover the others."""
@@ -71,8 +72,17 @@ class _Study:
     @property
     def best(self) -> str:
         """The network with the highest PSNR on the test frames."""
-        networks = [m for m in self.metrics if m not in ("bicubic", "network_3d_processed")]
-        return max(networks, key=lambda method: self.metrics[method]["psnr"] or 0)
+        under_two_names = "network_3d_processed"  # combined_processed
+        return max(self.networks - {under_two_names}, key=self.psnr)
+
+    @property
+    def networks(self) -> set[str]:
+        """Methods other than interpolation."""
+        return self.metrics.keys() - {"bicubic"}
+
+    def psnr(self, method: str) -> float:
+        """On the test frames."""
+        return self.metrics[method]["psnr"] or 0
 
 
 def report(
@@ -171,15 +181,17 @@ def _result_table(
 
 
 def _pictures(found: _Study, series: str) -> dict[str, Any]:
+    networks = {label: method for label, method in SHOWN.items() if method in found.networks}
+    networks = networks or {LABELS[found.best]: found.best}
+    label = max(networks, key=lambda label: found.psnr(networks[label]))
     stores = {
-        label: found.open(method, series)
-        for label, method in SHOWN.items()
+        each: found.open(method, series)
+        for each, method in (SHOWN | networks).items()
         if f"{method}/{series}" in found.stores
     }
     numbers = np.unique(found.frames.loc[found.frames["series"] == series, "frame"])
     shown = _shown(stores, int(numbers[len(numbers) // 2]))
     film_of = numbers[:: -(-len(numbers) // FILM_FRAMES)]
-    label = "2D then 3D" if found.best == "combined_processed" else "2D network"
     reduced = {key: stores[key] for key in ("ground truth", "low resolution", label)}
     film = pictures.draw_film([_shown(reduced, int(number)) for number in film_of], label)
     region, where = pictures.draw_region(shown, "bicubic interpolation", label)
