@@ -256,10 +256,13 @@ def _take_over(
     stage: str, options: dict[str, Any], studies: Path | None
 ) -> tuple[str | None, Path | None]:
     """The recipe of the result, and the result of another study that was taken over, if any."""
+    from swsr import sharing
+    from swsr.provenance import provenance_path
+
+    # Of an earlier result: if this stage is killed after its own, that would stand beside it.
+    provenance_path(options["output"]).unlink(missing_ok=True)
     if studies is None:
         return None, None
-    from swsr import sharing
-
     recipe = sharing.recipe(stage, options)
     return recipe, sharing.take_over(options["output"], recipe, studies)
 

@@ -13,6 +13,7 @@ from typing import Any
 import xarray as xr
 
 from swsr.atomic import write_text
+from swsr.provenance import file_states
 from swsr.schema import check_divisible, check_frames
 from swsr.settings import Settings
 from swsr.sources.describe import describe
@@ -93,11 +94,7 @@ def _describe(frames: xr.Dataset) -> dict[str, Any]:
 
 
 def _digest(settings: Settings, files: Mapping[str, list[Path]]) -> str:
-    states = {
-        str(path): (path.stat().st_size, path.stat().st_mtime_ns)
-        for paths in files.values()
-        for path in paths
-    }
+    states = {name: file_states(paths) for name, paths in files.items()}
     text = json.dumps([settings.to_json(), states], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -145,7 +145,11 @@ class Checkpoints:
                 continue
             if content.get("identity") == self.identity:
                 return path, passed_over
-            passed_over.append(f"{path}: of other settings, data or code: passed over")
+        others = {path.parent for path in self.folder.parent.glob("*/epoch_*.safetensors")}
+        passed_over += [
+            f"{folder}: checkpoints of other settings, data or code: passed over"
+            for folder in sorted(others - {self.folder})
+        ]
         return None, passed_over
 
     def load(self, path: Path, network: Network, optimizer: Optimizer) -> Progress:

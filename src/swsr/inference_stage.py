@@ -87,6 +87,7 @@ def super_resolve(
     layout: Layout,
     notes: Mapping[str, str],
     run: Run,
+    origin: object = None,
 ) -> None:
     """Frames through one network after the other; each rank writes its own groups of frames.
 
@@ -102,6 +103,8 @@ def super_resolve(
         Manifest of the result: float32 in physical units.
     layout, notes
         Of the result's store.
+    origin
+        What else decides its content.
 
     Raises
     ------
@@ -120,7 +123,7 @@ def super_resolve(
             frames = trained.apply(frames, geometry, run)
         return frames
 
-    fill_store(template, output, layout, notes, compute, run.communicator)
+    fill_store(template, output, layout, notes, compute, run.communicator, origin)
     run.say(
         f"{template.sizes['time']} frames of {template.sizes['lat']} x {template.sizes['lon']} "
         f"points by {', then '.join(trained.card.network for trained in chain)} "

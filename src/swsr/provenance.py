@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -31,32 +31,61 @@ _PACKAGES = (
 )
 
 
+COMMIT = "swsr_commit"
+"""Attribute of stores that decides nothing of their content."""
+
+
 @cache
-def version() -> dict[str, str]:
-    """Version, git commit and digest of this package; the same for every run of the same code."""
+def code() -> dict[str, str]:
+    """Version and digest of this package: what of it decides a result."""
     folder = Path(__file__).resolve().parent
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
-    code = digest.hexdigest()[:12]
+    return {"version": __version__, "code": digest.hexdigest()[:12]}
+
+
+@cache
+def version() -> dict[str, str]:
+    """`code`, and the git commit, which changes with every page of documentation too."""
+    folder = Path(__file__).resolve().parent
     try:
         commit = _git("rev-parse", "--short=12", "HEAD", folder=folder)
         changed = _git("status", "--porcelain", "--", str(folder), folder=folder)
         commit += "+changes" if changed else ""
     except (OSError, subprocess.CalledProcessError):
         commit = "unknown (not a git checkout)"
-    return {"version": __version__, "commit": commit, "code": code}
+    return code() | {"commit": commit}
 
 
 def attributes(stage: str, settings: Strict | None, inputs: dict[str, str]) -> dict[str, str]:
-    """Attributes of a store: what decides its content, and nothing that differs between runs."""
+    """Attributes of a store: what decides its content, and the commit that it was made at."""
     recipe = {
         "stage": stage,
         "settings": settings.model_dump(mode="json") if settings else {},
         "inputs": inputs,
-        **version(),
+        **code(),
     }
-    return {"Conventions": "CF-1.10", "swsr": json.dumps(recipe, sort_keys=True)}
+    return {
+        "Conventions": "CF-1.10",
+        "swsr": json.dumps(recipe, sort_keys=True),
+        COMMIT: version()["commit"],
+    }
+
+
+def file_states(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Name, size and time (ns) of each file, and of all files in each folder.
+
+    Stands for the content of what may be too large to be read twice: it is another after a change.
+    """
+    found = []
+    for path in paths:
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        for file in files:
+            state = file.stat()
+            name = file.relative_to(path.parent).as_posix()
+            found.append((name, state.st_size, state.st_mtime_ns))
+    return found
 
 
 def _git(*arguments: str, folder: Path) -> str:

@@ -54,7 +54,9 @@ def open_log(stage: str, path: Path | None, rank: int) -> logging.Logger:
     log.addHandler(terminal)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(path, mode="w" if rank == 0 else "a")
+        if rank == 0:
+            path.write_text("")
+        file = logging.FileHandler(path, mode="a")  # all ranks at the end, none over another's line
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(file)
     log.propagate = False

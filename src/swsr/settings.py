@@ -358,7 +358,14 @@ class Apply(Strict):
         """
         named: dict[str, str] = {}
         for entry in self.files:
-            name = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(split_entry(entry)[0]).stem).strip("_")
+            path = Path(split_entry(entry)[0])
+            names = (
+                re.sub(r"[^A-Za-z0-9_-]+", "_", part).strip("_")
+                for part in (path.stem, path.parent.name)
+            )
+            name = next(filter(None, names), None)
+            if not name:
+                raise ValueError(f"apply.files: {entry} gives no name to its result: rename it")
             if name in named:
                 raise ValueError(f"apply.files: {named[name]} and {entry} are both named {name}")
             named[name] = entry

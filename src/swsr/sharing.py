@@ -10,18 +10,19 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from swsr.atomic import atomic_folder, atomic_path
-from swsr.provenance import provenance_path, version
+from swsr.provenance import code, file_states, provenance_path
 from swsr.zarr_io import StoreWriter, open_frames, store_path
 
 
 def recipe(stage: str, options: Mapping[str, Any]) -> str:
     """Digest of all that decides a result; `options` are the stage's, with the paths it reads."""
     parts = {name: _content(value) for name, value in options.items() if name != "output"}
-    text = json.dumps([stage, parts, version()], sort_keys=True)
+    text = json.dumps([stage, parts, code()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -35,8 +36,11 @@ def take_over(output: Path, wanted: str, studies: Path) -> Path | None:
     studies
         Folder of the studies.
     """
-    inside = output.relative_to(studies).parts[1:]
-    for twin in sorted(studies.glob("/".join(("*", *inside)))):
+    _, *inside = output.relative_to(studies).parts
+    if inside[0] == "experiments":
+        del inside[:2]
+    twins = (studies.glob("/".join((folder, *inside))) for folder in ("*", "*/experiments/*"))
+    for twin in sorted(chain.from_iterable(twins)):
         if twin == output or not _is_whole(twin, wanted):
             continue
         if output.suffix == ".json":
@@ -61,9 +65,11 @@ def _content(value: object) -> object:
         return [_content(each) for each in value]
     if not isinstance(value, Path):
         return value
-    if value.is_dir():
+    if value.is_dir() and not provenance_path(value).exists():
+        return [value.parent.name, value.name, file_states([value])]
+    if value.is_dir():  # a result of ours
         paths = sorted(value.glob("*.json"))
-        return [_content(path) for path in paths if not path.name.endswith(".provenance.json")]
+        return [_content(path) for path in paths if not path.name.endswith("provenance.json")]
     with value.open("rb") as file:
         return [value.parent.name, value.name, hashlib.file_digest(file, "sha256").hexdigest()]
 

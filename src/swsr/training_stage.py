@@ -19,7 +19,7 @@ from swsr.geometry import Geometry
 from swsr.model_card import model_card
 from swsr.networks import Network, build_network, count_parameters
 from swsr.patches import Samples
-from swsr.provenance import version
+from swsr.provenance import code, version
 from swsr.run import Run, report_epochs
 from swsr.scaling import Scaling
 from swsr.schema import Spacing
@@ -234,7 +234,7 @@ def _fit_scaling(high: Series, run: Run) -> Scaling:
 
 
 def _identity(choices: TrainStage, digests: dict[str, str]) -> str:
-    recipe = json.dumps([choices.to_json(), digests, version()], sort_keys=True)
+    recipe = json.dumps([choices.to_json(), digests, code()], sort_keys=True)
     return hashlib.sha256(recipe.encode()).hexdigest()
 
 

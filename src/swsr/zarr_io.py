@@ -29,6 +29,7 @@ import zarr
 
 from swsr.atomic import atomic_folder, atomic_path, write_text
 from swsr.communication import Communicator
+from swsr.provenance import COMMIT
 from swsr.schema import DIMS
 
 
@@ -248,7 +249,8 @@ def fill_store(
     together
         Groups that follow on each other and are computed in one call.
     """
-    writer = StoreWriter(manifest, _digest_of(attributes, layout, repr(origin)))
+    decides = {name: text for name, text in attributes.items() if name != COMMIT}
+    writer = StoreWriter(manifest, _digest_of(decides, layout, repr(origin)))
     communicator.on_first(lambda: writer.prepare(template, layout, attributes))
     missing = communicator.on_first(lambda: writer.missing(together))
     variables = tuple(map(str, template.data_vars))
@@ -305,8 +307,9 @@ class StoreWriter:
         Every variable gets the dims (time, lat, lon) and float32 values.
         """
         self.discard()
-        if self.partial.is_dir():
+        if (self.partial / "zarr.json").is_file():
             return
+        shutil.rmtree(self.partial, ignore_errors=True)  # what a late writer left, say
         shape = tuple(template.sizes[dim] for dim in DIMS)
         chunks = (layout.chunk_frames, *shape[1:])
         values = dask.array.zeros(shape, dtype="float32", chunks=(layout.group, *shape[1:]))
@@ -399,7 +402,8 @@ def _with_attributes(dataset: xr.Dataset, attributes: Mapping[str, Any]) -> xr.D
 
 
 def _files(store: Path) -> list[Path]:
-    return sorted(path for path in store.rglob("*") if path.is_file())
+    # Not what a second writer has just begun to write.
+    return sorted(path for path in store.rglob("*") if path.is_file() and path.suffix != ".partial")
 
 
 def _inventory(store: Path) -> tuple[int, int]:

@@ -80,12 +80,12 @@ class SlurmCluster:
             f"--pid-file={run}/munged.pid", f"--log-file={self.root}/log/munged.log",
             f"--seed-file={run}/munged.seed",
         )  # fmt: skip
-        wait_until((run / "munge.socket").exists, 10, "munged")
+        wait_until((run / "munge.socket").exists, 120, "munged")
         self._start_accounting()
         self._spawn("slurmctld", "/usr/sbin/slurmctld", "-D")
         for node in NODES:
             self.start_node(node)
-        wait_until(lambda: self.idle_nodes() == set(NODES), 60, "nodes")
+        wait_until(lambda: self.idle_nodes() == set(NODES), 180, "nodes")
 
     def stop(self) -> None:
         """End all jobs, then all daemons; the folder stays."""
@@ -231,7 +231,7 @@ class SlurmCluster:
             "--innodb-lock-wait-timeout=900", *small,
         )  # fmt: skip
         sql = ["mariadb", "--no-defaults", "-S", str(sock), "-e"]
-        wait_until(lambda: _succeeds(*sql, "select 1"), 30, "mariadbd")
+        wait_until(lambda: _succeeds(*sql, "select 1"), 120, "mariadbd")
         if fresh:
             user = "slurm@'127.0.0.1'"
             debian.run_quietly(
@@ -239,7 +239,7 @@ class SlurmCluster:
                 f"'slurm'; grant all on slurm_accounting.* to {user}",
             )  # fmt: skip
         self._spawn("slurmdbd", "/usr/sbin/slurmdbd", "-D")
-        wait_until(lambda: _listens(self._database_daemon_port), 30, "slurmdbd")
+        wait_until(lambda: _listens(self._database_daemon_port), 120, "slurmdbd")
         if fresh:
             self.run(*_ADD, "cluster", "laptop")
             self.add_account(ACCOUNT)

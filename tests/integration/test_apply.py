@@ -5,6 +5,10 @@ import pytest
 import xarray as xr
 from tiny import run_swsr, tiny_frames, train
 
+from swsr.__main__ import main
+from swsr.checkpoint import Card, save_network
+from swsr.inference_stage import Trained
+from swsr.networks import build_network
 from swsr.zarr_io import open_frames
 
 pytestmark = pytest.mark.usefixtures("raw")
@@ -132,6 +136,48 @@ def test_frames_of_another_meaning_are_refused(networks, coarse, tmp_path, chang
     assert sentence in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not list(tmp_path.glob("*.zarr"))
+
+
+def test_frames_replaced_after_an_interruption_are_all_of_the_new_file(
+    networks, coarse, tmp_path, monkeypatch
+):
+    whole, calls = Trained.apply, []
+
+    def on_a_full_disk(trained, *arguments):
+        calls.append(1)
+        if len(calls) > 1:
+            raise OSError("No space left on device")
+        return whole(trained, *arguments)
+
+    arguments = [networks[0], coarse, tmp_path / "a.zarr", "--threads", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Trained, "apply", on_a_full_disk)
+        assert main(["apply", *map(str, arguments)]) == 1
+    assert len(list(tmp_path.glob(".a.zarr.*.partial"))) == 1
+    changed(coarse, lambda frames: -frames).replace(coarse)
+    for name in ("a", "b"):
+        apply(networks[0], coarse, tmp_path / f"{name}.zarr")
+    ours, fresh = (open_frames(tmp_path / f"{name}.json") for name in ("a", "b"))
+    xr.testing.assert_equal(ours, fresh)
+
+
+def test_networks_of_other_channels_are_not_chained(tmp_path, fails):
+    tiny_frames(variables=("vorticity", "u")).to_netcdf(tmp_path / "coarse.nc")
+    chain = []
+    for network, scale, variables in (
+        ("skip_2d", 2, ("vorticity", "u")), ("skip_3d", 1, ("u", "vorticity")),
+    ):  # fmt: skip
+        card = Card(
+            network=network, variables=variables, units=("s-1", "s-1"), scale=scale,
+            scaling_minimum=(-1.0, -1.0), scaling_maximum=(1.0, 1.0), settings={}, version={},
+            spacing={"lat": 7.5, "lon": 7.5, "units": "degrees", "seconds": 3600.0}, inputs={},
+        )  # fmt: skip
+        chain.append(tmp_path / f"{network}.safetensors")
+        save_network(chain[-1], build_network(network, 2, scale), card)
+    fails(
+        "skip_3d.safetensors: takes ['u', 'vorticity'] in this order, but",
+        "apply", chain[0], tmp_path / "coarse.nc", tmp_path / "a.zarr", "--then", chain[1],
+    )  # fmt: skip
 
 
 def test_something_else_is_not_overwritten(networks, coarse, tmp_path):

@@ -10,7 +10,7 @@ from tiny import run_swsr, stage_settings, tiny_frames
 
 from swsr.zarr_io import read_manifest
 
-CHUNKS = 50
+CHUNKS = 150
 
 
 def finished(folder):

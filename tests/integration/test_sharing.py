@@ -1,5 +1,6 @@
 """What two studies have in common is made once; what only looks alike is not shared."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ def extract(tmp_path, monkeypatch):
     tiny_frames().to_netcdf("frames.nc")
 
     def extract(study, frames="frames.nc", **sections) -> Path:
-        folder = Path("results") / study
+        folder = Path("results", *study.split("/"))
         (folder / "settings").mkdir(parents=True, exist_ok=True)
         settings = stage_settings(folder / "settings", "extract", **sections)
         output = folder / "extract" / "seed_0.json"
@@ -52,6 +53,28 @@ def test_other_frames_share_nothing(extract):
     tiny_frames(seed=1).to_netcdf("other.nc")
     Path("other.nc").replace("frames.nc")
     assert origin(extract("second")) is None
+
+
+def test_zarr_stores_that_look_alike_share_nothing(extract):
+    for seed in (0, 1):
+        shutil.rmtree("frames.zarr", ignore_errors=True)
+        tiny_frames(seed=seed).to_zarr("frames.zarr", zarr_format=3, consolidated=False)
+        assert origin(extract(f"study_{seed}", "frames.zarr")) is None
+    assert origin(extract("third", "frames.zarr")) == "results/study_1/extract/seed_0.json"
+
+
+def test_study_and_experiments_share(extract):
+    tried = extract("mine/experiments/wide")
+    assert origin(extract("mine")) == str(tried)
+    assert origin(extract("other/experiments/wide")) == str(tried)
+
+
+def test_provenance_of_an_earlier_result_does_not_outlive_it(extract):
+    output = extract("first")
+    Path("frames.nc").write_bytes(b"")
+    arguments = ["--settings", "results/first/settings/extract.json", "--files", "frames.nc"]
+    assert main(["extract", *arguments, "--output", str(output)]) == 1
+    assert not output.with_suffix(".provenance.json").exists()
 
 
 def test_damaged_store_is_not_taken_over(extract):

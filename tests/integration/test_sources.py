@@ -250,6 +250,27 @@ def test_files_of_one_frame_each_that_have_their_time_as_a_scalar(folder):
     assert_is(extracted(source), Made([], frames()["vorticity"].values))
 
 
+def test_frames_without_times_are_counted(folder):
+    frames().drop_vars("time").to_netcdf("run.nc")
+    source = {"kind": "files", "train": ["run.nc"], "test": []}
+    chosen = extracted(source)
+    assert_is(chosen, Made([], frames()["vorticity"].values))
+    np.testing.assert_array_equal(chosen["time"], np.arange(NUM_FRAMES))
+
+
+def test_a_file_of_one_level_is_read_where_others_have_many(folder):
+    choices = Reading.plain(("vorticity",), select={"level": 850})
+    levels = xr.concat([frames(), 2 * frames()], "level").assign_coords(level=[500, 850])
+    levels.to_netcdf("levels.nc")
+    frames().to_netcdf("one.nc")
+    chosen = open_files([Path("levels.nc")], choices, may_lack=True)
+    np.testing.assert_array_equal(chosen["vorticity"], 2 * frames()["vorticity"])
+    chosen = open_files([Path("one.nc")], choices, may_lack=True)
+    np.testing.assert_array_equal(chosen["vorticity"], frames()["vorticity"])
+    with pytest.raises(ValueError, match=r"source.select.level: dims are"):
+        open_files([Path("one.nc")], choices)
+
+
 def test_forecasts_have_their_time_in_the_step(folder):
     hours = np.arange(NUM_FRAMES).astype("timedelta64[h]").astype("timedelta64[ns]")
     forecast = (

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,17 +49,19 @@ def training(study):
     processes = []
 
     def start(**env):
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ | env)
+        # Nobody reads what it says: a pipe would fill, and stop it.
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | env)
         processes.append(process)
-        for line in process.stderr:
-            if b"epoch 3/1000" in line:
+        while process.poll() is None:
+            if log.exists() and "epoch 3/1000" in log.read_text():
                 return process
+            time.sleep(0.05)
         return pytest.fail(log.read_text())
 
     yield start
     for process in processes:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def extract(study, frames="frames.nc"):

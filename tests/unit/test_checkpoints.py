@@ -111,7 +111,9 @@ def test_checkpoints_of_another_training_are_left_alone(tmp_path):
     """Also one that has come further: neither resumed, nor a reason to drop ours."""
     theirs, *_ = trained(tmp_path, identity="theirs", epochs=5)
     ours = Checkpoints(tmp_path, "ours")
-    assert ours.find() == (None, [])
+    found, [passed_over] = ours.find()
+    assert found is None
+    assert "theirs: checkpoints of other settings, data or code" in passed_over
     trained(tmp_path, identity="ours", epochs=2)
     assert ours.find()[0] == tmp_path / "ours" / "epoch_00002.safetensors"
     assert theirs.find()[0] == tmp_path / "theirs" / "epoch_00005.safetensors"

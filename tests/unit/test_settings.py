@@ -44,6 +44,8 @@ def settings(**sections):
             {"source": FILES | {"train": ["https://me:x@host/a.nc"]}},
             "https://***@host/a.nc is a URL",
         ),
+        ({"apply": {"files": ["runs/a.nc", "more/a.nc"]}}, "are both named a"),
+        ({"apply": {"files": ["*.nc"]}}, "*.nc gives no name"),
         ({"apply": {"files": ["s3://me:x@bucket/a.nc"]}}, "s3://***@bucket/a.nc is a URL"),
         ({"source": FILES | {"train": ["a.h5#2:2"]}}, "names no sample"),
         ({"source": FILES | {"train": ["a.h5#0:3"], "test": ["a.h5#2"]}}, "a.h5#2 more than once"),
@@ -71,6 +73,12 @@ def test_missing_key_is_named():
     del content["downscale"]["scale"]
     with pytest.raises(ValueError, match=r"key downscale\.scale is missing"):
         Settings.from_mapping(content)
+
+
+def test_results_of_apply_are_named_after_files_or_their_folder():
+    files = ["runs/*.nc", "data/coarse run.h5#3", "other/run_?.nc"]
+    named = Settings.from_mapping(config() | {"apply": config()["apply"] | {"files": files}})
+    assert named.apply.series() == dict(zip(["runs", "coarse_run", "run"], files, strict=True))
 
 
 def test_order_of_keys_changes_nothing():

@@ -38,9 +38,8 @@ def clone(tmp_path_factory):
     for name in filter(None, listed.stdout.split("\0")):
         if (REPOSITORY / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, folder / name)
+            shutil.copy2(REPOSITORY / name, folder / name)  # with its time, which make looks at
     (folder / ".venv").symlink_to(ENVIRONMENT)
-    (ENVIRONMENT / "installed").touch()
     return folder
 
 

@@ -51,6 +51,9 @@ def open_files(
         for path, dataset in opened.items()
     ]
     frames = _join(parts, paths)
+    if "time" not in frames.coords:
+        number = ("time", np.arange(frames.sizes["time"]), {"long_name": "number of the frame"})
+        frames = frames.assign_coords(time=number)
     frames = pick_times(frames, reading.select, reading.every, str(paths[0]))
     return convert(frames, reading.units, str(paths[0]))
 

@@ -9,7 +9,7 @@ import xarray as xr
 from swsr.checkpoint import Card, file_digest
 from swsr.geometry import Geometry
 from swsr.inference_stage import Trained, check_variables, super_resolve
-from swsr.provenance import attributes
+from swsr.provenance import attributes, file_states
 from swsr.run import Run
 from swsr.schema import Spacing, check_finite_frames, refine_coordinate
 from swsr.settings import (
@@ -81,6 +81,11 @@ def apply(
     frames = Geometry.detect(frames, choices.periodic).mark(frames)
     for trained in chain:
         check_variables(frames, trained, str(coarse))
+        if trained.card.variables != card.variables:
+            raise ValueError(
+                f"{trained.path}: takes {list(trained.card.variables)} in this order, but "
+                f"{network} gives {list(card.variables)}"
+            )
     _check_spacing(frames, chain, str(coarse), run)
     for sentence in run.communicator.on_first(lambda: _range_warnings(frames, card)):
         run.warn(f"{coarse}: {sentence}")
@@ -89,7 +94,7 @@ def apply(
     notes["history"] = f"super-resolved from {coarse} by swsr"
     layout = Layout(choices.chunk_frames, choices.shard_frames)
     checked = check_finite_frames(frames, str(coarse), choices.chunk_frames)
-    super_resolve(checked, chain, grid, manifest, layout, notes, run)
+    super_resolve(checked, chain, grid, manifest, layout, notes, run, file_states(files))
     if output.suffix == ".nc":
         run.communicator.on_first(lambda: _to_netcdf(manifest, output))
 

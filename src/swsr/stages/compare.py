@@ -59,7 +59,8 @@ def _cost(folder: Path) -> dict[str, object]:
     return {
         "parameters": metrics["parameters"],
         "epochs": metrics["epochs"],
-        "seconds": record["seconds"],
+        # Of all its epochs: the job that ended it may have resumed it, or taken it over.
+        "seconds": pd.read_csv(folder / "history.csv")["seconds"].sum(),
         "ranks": record["ranks"],
     }
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from swsr.geometry import Geometry
-from swsr.provenance import attributes
+from swsr.provenance import attributes, file_states
 from swsr.run import Run
 from swsr.schema import check_finite_frames, check_frames
 from swsr.settings import ExtractStage, read_stage_settings
@@ -36,10 +36,15 @@ def extract(
     at_once = max(frames.chunksizes["time"])
     layout = Layout(choices.chunk_frames, choices.shard_frames)
     notes = attributes("extract", choices, {})
-    states = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     try:
         write_frames(
-            checked, output, layout, notes, run.communicator, origin=states, at_once=at_once
+            checked,
+            output,
+            layout,
+            notes,
+            run.communicator,
+            origin=file_states(files),
+            at_once=at_once,
         )
     except (RuntimeError, EOFError) as error:  # as libraries of formats raise in damaged files
         raise ValueError(f"{origin}: cannot be read to its end: {error}") from error
