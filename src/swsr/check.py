@@ -57,17 +57,7 @@ def _check_series(settings: Settings, name: str, frames: xr.Dataset, origin: str
     if name not in settings.series("train"):
         return
     settings.effective_split.ranges(frames.sizes["time"])
-    scales = {"train_2d": settings.downscale.scale, "train_3d": 1}
-    if "joint" in settings.methods:
-        scales["train_joint"] = settings.downscale.scale
-    for stage, scale in scales.items():
-        points = getattr(settings, stage).patch_points
-        least = min(frames.sizes["lat"], frames.sizes["lon"]) // scale
-        if points is not None and points > least:
-            raise ValueError(
-                f"{stage}.patch_points is {points}, but frames of {origin} have only {least} "
-                "points there: use fewer, or null for whole frames"
-            )
+    settings.check_patches(min(frames.sizes["lat"], frames.sizes["lon"]), origin)
 
 
 def _check_alike(series: dict[str, dict[str, Any]], files: Mapping[str, list[Path]]) -> None:

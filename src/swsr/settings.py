@@ -442,6 +442,7 @@ class Settings(Strict):
                 f"downscale.scale {scale} does not divide the {lat} x {lon} points of "
                 f"simulate.grid {self.simulate.grid}"
             )
+        self.check_patches(lat, f"simulate.grid {self.simulate.grid}")
         return self
 
     @model_validator(mode="after")
@@ -461,6 +462,29 @@ class Settings(Strict):
         if self.source.kind == "simulation":
             self.effective_split.ranges(-(-self.simulate.num_frames // self.source.every))
         return self
+
+    def check_patches(self, num_points: int, origin: str) -> None:
+        """Check that patches of the trainings fit into frames of so many points on a side.
+
+        Raises
+        ------
+        ValueError
+            With the key that is too large.
+        """
+        methods, scale = set(self.methods), self.downscale.scale
+        from_trained = "joint" in methods and self.train_joint.start == "trained"
+        sides = {"train_2d": num_points // scale}
+        if from_trained or methods - {"network_2d", "joint"}:
+            sides["train_3d"] = num_points
+        if "joint" in methods:
+            sides["train_joint"] = num_points // scale
+        for stage, least in sides.items():
+            points = getattr(self, stage).patch_points
+            if points is not None and points > least:
+                raise ValueError(
+                    f"{stage}.patch_points is {points}, but frames of {origin} have only {least} "
+                    "points there: use fewer, or null for whole frames"
+                )
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any], origin: str = "config") -> Self:

@@ -188,7 +188,8 @@ def _open(manifests: Sequence[Path], choices: TrainStage, cache: Cache) -> Serie
     names = tuple(map(str, first.data_vars))
     for manifest in manifests:
         dataset = open_frames(manifest)
-        for what, describe in (("variables and units", _units), ("grid", _grid)):
+        kinds = (("variables and units", _units), ("grid", _grid), ("edges", _edges))
+        for what, describe in kinds:
             ours, theirs = describe(dataset), describe(first)
             if ours != theirs:
                 raise ValueError(
@@ -209,6 +210,11 @@ def _open(manifests: Sequence[Path], choices: TrainStage, cache: Cache) -> Serie
 
 def _units(dataset: xr.Dataset) -> dict[str, str]:
     return {str(name): str(dataset[name].attrs.get("units", "1")) for name in dataset.data_vars}
+
+
+def _edges(dataset: xr.Dataset) -> tuple[str, str]:
+    geometry = Geometry.of(dataset)
+    return geometry.lat, geometry.lon
 
 
 def _grid(dataset: xr.Dataset) -> tuple[int, int]:

@@ -17,7 +17,7 @@ def card(name, scale=2, variables=("vorticity", "depth")):
     return Card(
         network=name, variables=variables, units=("s-1", "m"), scale=scale,
         scaling_minimum=(-1e-4, 9000.0), scaling_maximum=(3e-4, 11000.0),
-        spacing={},
+        spacing={"lat": 2.8, "lon": 2.8125, "units": "degrees", "seconds": 3600.0},
         settings={
             "seed": 7, "split": {"validation_fraction": 0.2},
             "train": {"global_batch_size": 4, "learning_rate": 0.003, "schedule": "cosine",
@@ -88,7 +88,7 @@ def test_card_says_what_it_was_trained_on_and_what_it_is_worth():
         "# skip_3d, ", "extract/seed_0: `d1gest`", "| vorticity | s-1 | -0.0001 | 0.0003 |",
         "| depth | m | 9000 | 1.1e+04 |", "| validation, after training | 40.00 |",
         "| validation, before training | 30.00 |", "12 epochs, batch 4", "five consecutive frames",
-        "seed 7; swsr 1.2.3, commit abc",
+        "seed 7; swsr 1.2.3, commit abc", "every 2.8 degrees along lat", "every 3600 seconds",
     ):  # fmt: skip
         assert words in page
 

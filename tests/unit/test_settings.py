@@ -36,6 +36,7 @@ def settings(**sections):
         ({"source": {"variables": ["vo"]}}, "the simulation has no 'vo'"),
         ({"downscale": {"scale": 3}}, "does not divide the 64 x 128 points"),
         ({"source": {"variables": ["vorticity", "vorticity"]}}, "names a variable twice"),
+        ({"simulate": {"grid": "T21"}, "train_2d": {"patch_points": 17}}, "have only 16 points"),
         ({"simulate": {"interval_minutes": 45}}, "not a whole number of simulate.time_step"),
         ({"simulate": {"num_frames": 10}}, "the validation set gets 2, fewer than the 5"),
         ({"train_3d": {"patch_points": 4}}, "crops 2 points"),
