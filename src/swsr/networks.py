@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from swsr.bicubic import resize
 from swsr.joint import NetworkJoint
 from swsr.settings import PACK_FRAMES
+from swsr.upsampling import Upsampling
 
 TRIM_POINTS = 2
 """Points that the two unpadded layers of the study's 3D network take off each side of a frame."""
@@ -89,10 +90,7 @@ class Network2d(nn.Module):
             nn.Conv2d(detail, shrunk, 1), nn.ReLU(),
             *mapping,
             nn.Conv2d(shrunk, detail, 1), nn.ReLU(),
-            nn.ConvTranspose2d(
-                detail, variables, 9, stride=scale, padding=_deconv_padding(scale),
-                output_padding=_deconv_output_padding(scale),
-            ),
+            Upsampling(detail, variables, scale),
         )  # fmt: skip
         halo = 2 + depth + self._EDGE  # 5x5: 2 points; each 3x3: 1
         trim = halo if skip else 0
@@ -203,15 +201,6 @@ def count_parameters(network: nn.Module) -> int:
 
 def _inner(frames: Tensor, points: int) -> Tensor:
     return frames[..., points:-points, points:-points]
-
-
-def _deconv_padding(scale: int) -> int:
-    # Centres a 9-point kernel so that the output has scale points per input point.
-    return (9 - scale + 1) // 2
-
-
-def _deconv_output_padding(scale: int) -> int:
-    return (9 - scale) % 2
 
 
 def _initialise(layers: nn.Module) -> None:

@@ -34,7 +34,7 @@ LAYERS = [
     ],
     ["charts"],
     ["pictures"],
-    ["joint", "networks", "communication"],
+    ["upsampling", "joint", "networks", "communication"],
     ["zarr_io"],
     ["checkpoint", "inference", "patches", "run", "sharing", "diagnosis"],
     ["model_card"],
