@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CORES ?= 2
 INSTALLED := .venv/installed
 
-.PHONY: run test test-fast lint lock
+.PHONY: run test test-fast lint bench lock
 
 run: $(INSTALLED)
 	snakemake --cores $(CORES) --rerun-incomplete --quiet rules progress
@@ -28,6 +28,10 @@ lint: $(INSTALLED)
 $(INSTALLED): envs/requirements.txt envs/requirements-mpi.txt envs/install.sh envs/swsr.post-deploy.sh pyproject.toml
 	sh envs/install.sh
 	touch $@
+
+# Half an hour on two cores, which must have nothing else to do; writes docs/performance.md.
+bench: $(INSTALLED)
+	OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR)/src python benchmarks/bench.py
 
 # Resolve envs/requirements.in anew and pin the result, for pip and for conda.
 lock:

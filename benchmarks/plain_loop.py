@@ -1,0 +1,91 @@
+"""What a user would write instead of our loop: plain PyTorch, as FSRCNN is commonly trained.
+
+A Dataset of whole frames, a DataLoader, eager layers of torch.nn in the default layout, Adam. It
+gets the same samples in the same order, so that its losses can be compared with ours.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from swsr.networks import Network, build_network
+from swsr.patches import Samples, draw_epoch
+from swsr.settings import Train2d, Train3d
+from swsr.upsampling import Upsampling
+
+SEED = 0
+
+
+class FrameDataset(Dataset):
+    """Pairs of whole frames, scaled to [0, 1]."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        (given,), (truth,) = self.samples.whole([number])
+        return torch.from_numpy(given.copy()), torch.from_numpy(truth.copy())
+
+
+def choices(network: str, batch: int) -> Train2d | Train3d:
+    """Settings of one epoch of whole frames, without a schedule."""
+    kind = Train2d if network.endswith("2d") else Train3d
+    return kind(
+        network=network, epochs=1, global_batch_size=batch, learning_rate=3e-4,
+        schedule="constant", loss="mse", patch_points=None, patches_per_frame=1,
+    )  # fmt: skip
+
+
+def fresh(name: str) -> Network:
+    """A network with the weights that every loop starts from."""
+    torch.manual_seed(SEED)
+    return build_network(name, 1, 2)
+
+
+def eager(network: Network) -> Network:
+    """The same network of torch's own layers alone."""
+    for parent in list(network.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, Upsampling):
+                torchs = nn.ConvTranspose2d(
+                    layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride,
+                    layer.padding, layer.output_padding,
+                )  # fmt: skip
+                torchs.load_state_dict(layer.state_dict())
+                setattr(parent, name, torchs)
+    return network
+
+
+def order(samples: Samples, settings: Train2d | Train3d) -> list[list[int]]:
+    """The samples of each batch of our first epoch."""
+    batches = draw_epoch(samples, 8, settings, SEED, epoch=1)
+    return [[patch.sample for patch in batch] for batch in batches]
+
+
+def train_plain(
+    network: nn.Module, samples: Samples, batches: Sequence[Sequence[int]], learning_rate: float
+) -> float:
+    """Train on the samples of each batch in turn; the mean of their losses."""
+    loader = DataLoader(FrameDataset(samples), batch_sampler=batches)
+    optimizer = torch.optim.Adam(network.parameters(), learning_rate)
+    criterion = nn.MSELoss()
+    losses = []
+    for given, truth in loader:
+        optimizer.zero_grad()
+        loss = criterion(network(given), truth)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return sum(losses) / len(losses)
+
+
+def frames_of(samples: Samples, numbers: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """All samples of some batches as two tensors, for loops that hold them whole."""
+    given, truths = samples.whole(list(chain.from_iterable(numbers)))
+    return torch.from_numpy(given.copy()), torch.from_numpy(truths.copy())

@@ -1,0 +1,111 @@
+"""How fast is our training loop, beside the loop that a user would write?
+
+Frames per second of one epoch over whole frames of the default grid, in one process: our `Trainer`
+(drawing, cutting, scaling, steps; one validation frame and a checkpoint at the end), a plain
+PyTorch loop over the same network, samples and steps, with the same end, and Keras (study's
+networks, steps alone). Equal losses say that both did the same. Several ranks are in scaling.py.
+
+    python benchmarks/training.py [--frames 96] [--repeats 5]
+"""
+
+import argparse
+import io
+import logging
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from made_frames import samples, waves
+from measure import NOT_INSTALLED, Timing, in_turn, installed, percent, publish, table, target
+from plain_loop import SEED, choices, eager, frames_of, fresh, order, train_plain
+
+from swsr.checkpoint import Checkpoints
+from swsr.communication import Communicator
+from swsr.patches import Samples
+from swsr.training import Trainer
+
+BATCH = {"2d": 4, "3d": 8}
+NETWORKS = ("skip_2d", "study_2d", "skip_3d", "study_3d")
+
+
+def our_epoch(name: str, train: Samples, validation: Samples, communicator: Communicator) -> float:
+    """Mean loss of an epoch of `Trainer`, from the weights that all loops start from."""
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            network=fresh(name), train=train, validation=validation, chunk=8,
+            settings=choices(name, BATCH[name[-2:]]), seed=SEED, communicator=communicator,
+            device=torch.device("cpu"), report=lambda _: None, window_points=512,
+        )  # fmt: skip
+        checkpoints = Checkpoints(Path(folder), "benchmark")
+        return trainer.fit(checkpoints, logging.getLogger().debug).history[0]["train_loss"]
+
+
+def loops(name: str, num_frames: int) -> tuple[dict[str, Callable[[], object]], int, dict]:
+    """The loops over one network, the frames of an epoch, and where their losses go."""
+    losses: dict[str, float] = {}
+    train = samples(fresh(name), waves(num_frames))
+    first = train.reach.num_frames
+    validation = replace(
+        train, inputs=(train.inputs[0][:first],), truths=(train.truths[0][:first],)
+    )
+    settings = choices(name, BATCH[name[-2:]])
+    batches = order(train, settings)
+
+    def ours() -> None:
+        losses["ours"] = our_epoch(name, train, validation, Communicator())
+
+    def plain() -> None:
+        network = eager(fresh(name))
+        losses["plain"] = train_plain(network, train, batches, settings.learning_rate)
+        with torch.inference_mode():
+            network(torch.from_numpy(validation.whole([0])[0].copy()))
+        torch.save(network.state_dict(), io.BytesIO())
+
+    things: dict[str, Callable[[], object]] = {"ours": ours, "plain": plain}
+    # The geometry of ours has no layer in Keras.
+    if name.startswith("study") and installed("keras", "jax"):
+        from keras_loop import keras_epoch
+
+        given, truths = (tensor.numpy() for tensor in frames_of(train, batches))
+        things["Keras"] = keras_epoch(given, truths, settings.global_batch_size)
+    return things, len(train), losses
+
+
+def row(name: str, timings: dict[str, Timing], count: int, losses: dict) -> list[str]:
+    """Throughputs and ratios of one network."""
+    ours, plain, keras = (timings.get(key) for key in ("ours", "plain", "Keras"))
+    beside = NOT_INSTALLED if not installed("keras", "jax") else "-"
+    return [
+        f"`{name}`",
+        f"{count / ours.median:.1f} frames/s ± {percent(ours.spread / 2)}",
+        f"{ours.ratio(plain):.2f} (± {percent(plain.spread / 2)})",
+        f"{ours.ratio(keras):.2f} (± {percent(keras.spread / 2)})" if keras else beside,
+        f"{abs(losses['ours'] / losses['plain'] - 1):.0e}",
+    ]
+
+
+def main() -> None:
+    """Measure, print the table, write training.json."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--frames", type=int, default=96, help="of the series, 64 x 128 points")
+    parser.add_argument("--repeats", type=int, default=5)
+    given = parser.parse_args()
+    rows, found, targets = [], {}, []
+    for name in NETWORKS:
+        # 3D samples take twenty times as long.
+        things, count, losses = loops(name, given.frames if "2d" in name else given.frames // 4)
+        timings = in_turn(things, given.repeats if "2d" in name else max(3, given.repeats - 2))
+        rows.append(row(name, timings, count, losses))
+        found[name] = {"frames": count, "losses": losses, "timings": timings}
+        if name.startswith("skip"):
+            faster = timings["ours"].ratio(timings["plain"])
+            what = f"training of {name}, beside a plain PyTorch loop"
+            targets.append(target(what, "at least 2x", faster, met=faster >= 2))
+    header = ["one epoch", "ours", "over plain PyTorch", "over Keras (JAX)", "losses differ by"]
+    publish("training", table(header, rows), found, targets)
+
+
+if __name__ == "__main__":
+    main()
