@@ -6,7 +6,6 @@ from typing import Literal, Self, TypeAlias
 
 import numpy as np
 import xarray as xr
-from dinosaur.spherical_harmonic import get_latitude_nodes
 
 from swsr.geometry import Geometry
 
@@ -55,7 +54,7 @@ class Grid:
             return None
         tolerance = 0.01 * float(np.diff(self.lat).mean())
         for spacing in _SPACINGS:
-            nodes = np.degrees(np.arcsin(get_latitude_nodes(len(self.lat), spacing)[0]))
+            nodes = np.degrees(np.arcsin(_quadrature(len(self.lat), spacing)[0]))
             if np.allclose(self.lat, nodes, rtol=0, atol=tolerance):
                 return spacing
         return None
@@ -69,7 +68,7 @@ class Grid:
         parallels half-way to the neighbours; in a plane all alike.
         """
         if self.spacing:
-            weights = get_latitude_nodes(len(self.lat), self.spacing)[1]
+            weights = _quadrature(len(self.lat), self.spacing)[1]
         elif self.in_degrees:
             middles = (self.lat[1:] + self.lat[:-1]) / 2
             first, last = 2 * self.lat[0] - middles[0], 2 * self.lat[-1] - middles[-1]
@@ -90,6 +89,15 @@ class Grid:
         if self.unit not in _METRES:
             return None
         return steps[0] * _METRES[self.unit], steps[1] * _METRES[self.unit]
+
+
+def _quadrature(num_lat: int, spacing: Spacing) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes in sin(lat), and their weights."""
+    # Only where it is needed: with JAX it takes seconds, which every rank of a training would pay.
+    from dinosaur.spherical_harmonic import get_latitude_nodes
+
+    nodes, weights = get_latitude_nodes(num_lat, spacing)
+    return nodes, weights
 
 
 def area_mean(fields: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -105,6 +107,14 @@ def test_each_library_has_its_module(name, path):
 def test_settings_import_nothing_heavy():
     heavy = {"numpy", "torch", "xarray", "dask", "pandas"}
     assert not heavy & {name.split(".")[0] for name in imports(SOURCE / "settings.py")}
+
+
+@pytest.mark.parametrize("stage", ["extract", "downscale", "train_2d", "infer_3d"])
+def test_stages_start_without_what_they_do_not_use(stage):
+    """Every rank of a training would wait seconds for JAX."""
+    code = f"import sys, swsr.stages.{stage}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"jax", "dinosaur", "sklearn", "pint"} & set(done.stdout.split())
 
 
 def test_rule_subcommand_and_stage_share_one_name():
