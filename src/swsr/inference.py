@@ -7,7 +7,7 @@ and the result does not depend on the size of the windows (beyond rounding).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import torch
@@ -17,9 +17,13 @@ from swsr.networks import Network, Reach
 
 Frames = NDArray[np.float32]
 
-_BATCH_POINTS = 2**16
-"""Points of input that go through a network at once: 3D convolutions of small frames one by one
-take four times as long on a CPU, and more points only take more memory."""
+_BATCH_POINTS = {"cpu": 2**14, "cuda": 2**16}
+"""Points of input that go through a network at once: on a CPU, what its caches hold, as new memory
+for more takes longer than the layers; on a GPU, what keeps it busy."""
+
+_LEAST_PACKS = 2
+"""Packs that go through a 3D network at once: torch computes a single one, unless it is large, by
+other code that takes three times as long on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +91,20 @@ def apply_network(
     result = np.empty((*samples.shape[:2], *size), dtype="float32")
     network.to(device)
     area = min(window_points, num_lat) * min(window_points, num_lon)
-    batch = max(1, _BATCH_POINTS // area)
+    batches = _batches(len(samples), _BATCH_POINTS[device.type] // area, reach)
     for lat, lon in product(
         windows(num_lat, window_points, reach), windows(num_lon, window_points, reach)
     ):
-        for first in range(0, len(samples), batch):
-            part = samples[first : first + batch, ..., lat.read, lon.read]
-            given = torch.from_numpy(np.array(part)).to(device)
+        for part in batches:
+            given = torch.from_numpy(np.array(samples[part, ..., lat.read, lon.read])).to(device)
             output = network(given)[..., lat.keep, lon.keep]
-            result[first : first + batch, :, lat.place, lon.place] = output.cpu().numpy()
+            result[part, :, lat.place, lon.place] = output.cpu().numpy()
     return result
+
+
+def _batches(count: int, size: int, reach: Reach) -> list[slice]:
+    """Parts of `count` samples, of about `size` samples each, and none of a single pack."""
+    least = _LEAST_PACKS if reach.num_frames > 1 else 1
+    parts = max(1, count // max(size, least))
+    limits = [count * number // parts for number in range(parts + 1)]
+    return [slice(first, last) for first, last in pairwise(limits)]
