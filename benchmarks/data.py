@@ -5,7 +5,7 @@ does, beside copies of the same bytes: as files, and through Zarr with xarray, i
 Then the interpolation alone, beside xarray's `interp`, Pillow and OpenCV (which does not
 antialias).
 
-    python benchmarks/data.py [--frames 96] [--points 128] [--repeats 5]
+    python benchmarks/data.py [--frames 480] [--points 128] [--repeats 5]
 """
 
 import argparse
@@ -142,7 +142,7 @@ def interpolation_rows(timings: dict[str, dict[str, Timing]]) -> list[list[str]]
 def main() -> None:
     """Measure, print the tables, write data.json."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--frames", type=int, default=96)
+    parser.add_argument("--frames", type=int, default=480)
     parser.add_argument("--points", type=int, default=128, help="of lat; lon has twice as many")
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()

@@ -60,8 +60,9 @@ def standardise(
             f"{origin}: no variable {missing[0]!r}; it holds {sorted(map(str, dataset.data_vars))}"
         )
     chosen = _with_coordinates_of_dims(dataset[list(variables)])
-    names = {dim: dims.get(dim) or _find_dim(chosen, dim, origin) for dim in DIMS}
-    earth = {dim for dim in DIMS if dim not in dims and names[dim] in _on_earth(chosen, dim)}
+    guessed = chosen.cf.guess_coord_axis()
+    names = {dim: dims.get(dim) or _find_dim(guessed, dim, origin) for dim in DIMS}
+    earth = {dim for dim in DIMS if dim not in dims and names[dim] in _on_earth(guessed, dim)}
     for dim, name in names.items():
         if name not in chosen.dims:
             raise ValueError(
@@ -101,25 +102,24 @@ def _with_coordinates_of_dims(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.swap_dims(swaps)
 
 
-def _on_earth(dataset: xr.Dataset, dim: str) -> list[str]:
-    """Dims that are time, latitude or longitude by their attributes or names."""
-    guessed = dataset.cf.guess_coord_axis()
+def _on_earth(guessed: xr.Dataset, dim: str) -> list[str]:
+    """Dims that are time, latitude or longitude by attributes, which were guessed, or names."""
     found = [str(name) for name in guessed.cf.coordinates.get(_CF_NAMES[dim], [])]
-    found = [name for name in found if name in dataset.dims]
-    return found or ([dim] if dim in dataset.dims else [])
+    found = [name for name in found if name in guessed.dims]
+    return found or ([dim] if dim in guessed.dims else [])
 
 
-def _find_dim(dataset: xr.Dataset, dim: str, origin: str) -> str:
-    found = _on_earth(dataset, dim)
+def _find_dim(guessed: xr.Dataset, dim: str, origin: str) -> str:
+    found = _on_earth(guessed, dim)
     if not found:
-        axes = dataset.cf.guess_coord_axis().cf.axes.get(_PLANE_NAMES[dim].upper(), [])
-        found = [str(name) for name in axes if name in dataset.dims]
-    if not found and _PLANE_NAMES[dim] in dataset.dims:
+        axes = guessed.cf.axes.get(_PLANE_NAMES[dim].upper(), [])
+        found = [str(name) for name in axes if name in guessed.dims]
+    if not found and _PLANE_NAMES[dim] in guessed.dims:
         return _PLANE_NAMES[dim]
     if len(found) != 1:
         what = f"several dims look like {dim}: {found}" if found else f"no dim looks like {dim}"
         raise ValueError(
-            f"{origin}: {what}; dims are {_sizes(dataset)}: set source.dims.{dim} to the name"
+            f"{origin}: {what}; dims are {_sizes(guessed)}: set source.dims.{dim} to the name"
         )
     return found[0]
 
