@@ -18,7 +18,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,6 +31,9 @@ from swsr.atomic import atomic_folder, atomic_path, write_text
 from swsr.communication import Communicator
 from swsr.provenance import COMMIT
 from swsr.schema import DIMS
+
+_TOGETHER_BYTES = 4 * 2**20
+"""Of frames that are computed in one call: less, and the call takes longer than its work."""
 
 
 def store_path(manifest: Path) -> Path:
@@ -208,6 +211,7 @@ def write_frames(
     """Compute lazy frames into a store, group by group; see `fill_store`.
 
     `at_once` is the number of frames below which reading costs as much as reading all of them.
+    Small groups are computed several at once, side by side in the threads of dask.
     """
     template = frames.map(lambda variable: xr.DataArray(0.0, attrs=variable.attrs))
     template = template.assign_coords(frames.coords).assign_attrs(frames.attrs)
@@ -216,6 +220,7 @@ def write_frames(
     def compute(first: int, last: int) -> np.ndarray:
         return stacked.isel(time=slice(first, last)).values
 
+    at_once = max(at_once, _TOGETHER_BYTES * len(stacked) // stacked.nbytes)
     together = max(1, at_once // layout.group)
     fill_store(template, manifest, layout, attributes, compute, communicator, origin, together)
 
@@ -330,7 +335,7 @@ class StoreWriter:
 
         Groups that follow on each other are joined, so many at most.
         """
-        arrays = [array for _, array in self._group().arrays() if array.ndim == len(DIMS)]
+        arrays = list(self._arrays.values())
         num_frames, group = arrays[0].shape[0], (arrays[0].shards or arrays[0].chunks)[0]
         spans: list[tuple[int, int]] = []
         for number, first in enumerate(range(0, num_frames, group)):
@@ -345,10 +350,8 @@ class StoreWriter:
 
     def write(self, first_frame: int, frames: np.ndarray, variables: tuple[str, ...]) -> None:
         """Write a group of frames (frames, variables, lat, lon) from `first_frame` on."""
-        group = self._group()
         for channel, name in enumerate(variables):
-            array = group[name]
-            assert isinstance(array, zarr.Array)
+            array = self._arrays[name]
             array[first_frame : first_frame + len(frames)] = frames[:, channel]
 
     def publish(self) -> None:
@@ -377,8 +380,11 @@ class StoreWriter:
         for unfinished in self.store.parent.glob(f".{self.store.name}.*.partial"):
             shutil.rmtree(unfinished, ignore_errors=True)
 
-    def _group(self) -> zarr.Group:
-        return zarr.open_group(self.partial, mode="r+")
+    @cached_property
+    def _arrays(self) -> dict[str, zarr.Array[Any]]:
+        """The variables of the unfinished store: opened once, which takes as long as to write."""
+        group = zarr.open_group(self.partial, mode="r+")
+        return {name: array for name, array in group.arrays() if array.ndim == len(DIMS)}
 
 
 def _is_written(store: Path, array: zarr.Array[Any], number: int) -> bool:
