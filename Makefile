@@ -31,7 +31,7 @@ $(INSTALLED): envs/requirements.txt envs/requirements-mpi.txt envs/install.sh en
 
 # Half an hour on two cores, which must have nothing else to do; writes docs/performance.md.
 bench: $(INSTALLED)
-	OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR)/src python benchmarks/bench.py
+	OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR)/src$${PYTHONPATH:+:$$PYTHONPATH} python benchmarks/bench.py
 
 # Resolve envs/requirements.in anew and pin the result, for pip and for conda.
 lock:

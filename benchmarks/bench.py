@@ -24,7 +24,7 @@ SCRIPTS: dict[str, list[str]] = {
     "training": [],
     "inference": [],
     "data": [],
-    "chain": [],
+    "chain": ["--repeats", "1"],
     "scaling": [],
     "memory": ["--frames", "36", "--points", "64"],
     "quality": [],
