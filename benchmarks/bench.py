@@ -27,7 +27,7 @@ SCRIPTS: dict[str, list[str]] = {
     "chain": ["--repeats", "1"],
     "scaling": [],
     "memory": ["--frames", "36", "--points", "64"],
-    "quality": [],
+    "quality": ["--repeats", "2"],
     "startup": [],
 }
 

@@ -23,15 +23,15 @@ from startup import commands, overheads
 from swsr.chain_record import read_records, summarise
 
 
-def run_chain(folder: Path, configfile: Path, cores: int) -> tuple[float, float]:
-    """When the workflow started, and its seconds."""
-    started = time.time()
+def run_chain(folder: Path, configfile: Path, cores: int) -> float:
+    """Seconds of the workflow."""
+    started = time.monotonic()
     subprocess.run(
         ["snakemake", "--snakefile", REPOSITORY / "Snakefile", "--cores", str(cores),
          "--configfile", configfile.resolve(), "--quiet", "all"],
-        cwd=folder, check=True,
+        cwd=folder, check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    return started, time.time() - started
+    return time.monotonic() - started
 
 
 def spans(study: Path, before_work: dict[str, float]) -> list[tuple[float, float]]:
@@ -88,7 +88,7 @@ def main() -> None:
     given = parser.parse_args()
     before_work = overheads(in_turn(commands(), given.repeats))
     with tempfile.TemporaryDirectory() as name:
-        _, wall = run_chain(Path(name), given.configfile, given.cores)
+        wall = run_chain(Path(name), given.configfile, given.cores)
         study = next(Path(name, "results").iterdir())
         worked = covered(spans(study, before_work))
         stages = rows(study, wall, before_work)

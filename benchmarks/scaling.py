@@ -5,7 +5,7 @@ and with torch.distributed, and of PyTorch's DistributedDataParallel in a plain 
 time in messages, which includes waiting for slower ranks; then a model of many GPUs
 (scaling_model.py) with its assumptions.
 
-    python benchmarks/scaling.py [--ranks 1 2 4] [--repeats 3]
+    python benchmarks/scaling.py [--ranks 2 4] [--repeats 3]
 """
 
 import argparse
@@ -30,6 +30,7 @@ NAMES = {
     "gloo": "Horovod (Gloo)",
     "torch": "torch.distributed",
     "ddp": "plain loop, DDP",
+    "alone": "one process",
 }
 MODELLED = (8, 64, 512, 4096)
 FRAMES = {"skip_2d": 96, "skip_3d": 20}
@@ -41,13 +42,13 @@ def launched(kind: str, ranks: int, network: str) -> dict[str, Any]:
         str(Path(sys.executable).with_name("horovodrun")), "--gloo",
         "--network-interfaces", "lo", "-np", str(ranks),
     ]  # fmt: skip
-    backend = {"mpi": "horovod", "gloo": "horovod"}.get(kind, kind)
+    backend = {"mpi": "horovod", "gloo": "horovod", "alone": "none"}.get(kind, kind)
+    start = {"gloo": horovodrun, "alone": []}.get(kind, launcher(ranks))
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "found.json")
         subprocess.run(
-            [*(horovodrun if kind == "gloo" else launcher(ranks)), sys.executable,
-             Path(__file__).with_name("scaling_rank.py"), backend, str(ranks), network,
-             str(FRAMES[network]), output],
+            [*start, sys.executable, Path(__file__).with_name("scaling_rank.py"), backend,
+             str(ranks), network, str(FRAMES[network]), output],
             check=True, capture_output=True,
         )  # fmt: skip
         return json.loads(output.read_text())
@@ -58,7 +59,7 @@ def measure(network: str, ranks: list[int], repeats: int) -> dict[str, list[dict
     found: dict[str, list[dict[str, Any]]] = {}
     for _ in range(repeats):
         for number in ranks:
-            for kind in NAMES:
+            for kind in ("alone",) if number == 1 else ("mpi", "gloo", "torch", "ddp"):
                 found.setdefault(f"{kind} {number}", []).append(launched(kind, number, network))
     return found
 
@@ -68,16 +69,16 @@ def rows(network: str, found: dict[str, list[dict[str, Any]]]) -> Iterator[list[
     for key, repeats in found.items():
         kind, number = key.split()
         seconds = [each["seconds"] for each in repeats]
-        beside = [each["seconds"] for each in found[f"torch {number}"]]
-        alone = [each["seconds"] for each in found.get(f"{kind} 1", [])]
+        beside = [each["seconds"] for each in found.get(f"torch {number}", [])]
+        alone = [each["seconds"] for each in found["alone 1"]]
         messages = [each.get("communication", float("nan")) / each["seconds"] for each in repeats]
         yield [
             f"`{network}`, {NAMES[kind]}, {number}",
             f"{FRAMES[network] / statistics.median(seconds):.1f} frames/s",
             f"± {percent((max(seconds) - min(seconds)) / 2 / statistics.median(seconds))}",
-            f"{_ratio(alone, seconds):.2f}" if alone else "-",
-            f"{_ratio(beside, seconds):.2f}",
-            "-" if kind == "ddp" else percent(statistics.median(messages)),
+            f"{_ratio(alone, seconds):.2f}",
+            f"{_ratio(beside, seconds):.2f}" if beside else "-",
+            "-" if kind in ("ddp", "alone") else percent(statistics.median(messages)),
         ]
 
 
@@ -131,15 +132,15 @@ def message_table(found: dict[str, list[dict[str, Any]]], number: int) -> str:
 def main() -> None:
     """Measure, print the tables, write scaling.json."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--ranks", type=int, nargs="+", default=[2, 4], help="beside one process")
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
-    several = max(number for number in given.ranks if number <= 2)
+    several = min(given.ranks)
     found, lines, targets = {}, [], []
     for network in FRAMES:
         # 3D is measured where ranks have a core each.
         ranks = given.ranks if network == "skip_2d" else [several]
-        found[network] = measure(network, ranks, given.repeats)
+        found[network] = measure(network, [1, *ranks], given.repeats)
         lines += rows(network, found[network])
         seconds = {
             kind: [each["seconds"] for each in found[network][f"{kind} {several}"]]
@@ -152,10 +153,8 @@ def main() -> None:
         "network, back end, ranks", "speed", "spread", "over 1 rank", "over torch.distributed",
         "in messages",
     ]  # fmt: skip
-    page = [table(header, lines)]
-    if several > 1:
-        page.append(message_table(found["skip_2d"], several))
-    page.append(modelled(Assumptions()))
+    messages = message_table(found["skip_2d"], several)
+    page = [table(header, lines), messages, modelled(Assumptions())]
     publish("scaling", "\n".join(page), found, targets)
 
 
