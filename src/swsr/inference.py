@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from swsr.networks import Network, Reach
+from swsr.layers import Reach
+from swsr.networks import Network
 
 Frames = NDArray[np.float32]
 

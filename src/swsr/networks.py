@@ -8,20 +8,22 @@ Every network maps a batch of frames scaled to [0, 1], with variables as channel
 
 The study's networks pad with zeros, and its 3D network loses 2 points at each edge. Ours pad
 nothing: they are given frames that go on beyond their edges as their geometry says
-(`Reach.extends`), so that the seam of the longitudes and the poles are places like any other.
+(`layers.Reach.extends`), so that the seam of the longitudes and the poles are places like any
+other.
 
 `study_2d` is FSRCNN (Dong, Loy and Tang 2016, arXiv 1608.00367, section 3.3: d = 56, s = 12,
 m = 4) with ReLU for PReLU; `study_3d` is the study's shortened 3DSRnet (after Kim et al. 2018,
 arXiv 1812.09079). `skip_2d` and `skip_3d` are the same layers, which now learn only what is added
-to the bicubic upscaling (2D) or to the centre frame (3D).
+to the bicubic upscaling (2D) or to the centre frame (3D). Networks of others, to compare with, are
+in `baselines`.
 """
-
-from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from swsr.baselines import Edsr, Fsrcnn, Srcnn
 from swsr.bicubic import resize
 from swsr.joint import NetworkJoint
+from swsr.layers import Reach, initialise, inner
 from swsr.settings import PACK_FRAMES
 from swsr.upsampling import Upsampling
 
@@ -30,36 +32,6 @@ TRIM_POINTS = 2
 
 _HALO_3D = 7
 """Points that the 5x5 layer (2) and the five 3x3 layers of the 3D network reach."""
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How a network's output lies on its input's grid, for windows over large frames.
-
-    Attributes
-    ----------
-    scale
-        Points of output per point of input along lat and lon.
-    trim
-        Points of input missing from the output on each side.
-    halo
-        Points of input beyond an output point that have any influence on it.
-    num_frames
-        Consecutive frames read for one frame of output.
-    extends
-        Whether frames are given with `trim` more points on each side, which makes the output whole.
-    """
-
-    scale: int
-    trim: int
-    halo: int
-    num_frames: int
-    extends: bool
-
-    @property
-    def margin(self) -> int:
-        """Points that frames are extended by on each side before they are given."""
-        return self.trim if self.extends else 0
 
 
 class Network2d(nn.Module):
@@ -95,7 +67,7 @@ class Network2d(nn.Module):
         halo = 2 + depth + self._EDGE  # 5x5: 2 points; each 3x3: 1
         trim = halo if skip else 0
         self.reach = Reach(scale, trim=trim, halo=halo, num_frames=1, extends=skip)
-        _initialise(self.layers)
+        initialise(self.layers)
         if skip:
             _set_last(self.layers, weight=0.0, bias=0.0)
 
@@ -108,8 +80,8 @@ class Network2d(nn.Module):
         if not self.skip:
             return high
         size = (low.shape[-2] * self.scale, low.shape[-1] * self.scale)
-        bicubic = _inner(resize(low, size), self.reach.trim * self.scale)
-        return bicubic + _inner(high, self._EDGE * self.scale)
+        bicubic = inner(resize(low, size), self.reach.trim * self.scale)
+        return bicubic + inner(high, self._EDGE * self.scale)
 
 
 class Network3d(nn.Module):
@@ -149,7 +121,7 @@ class Network3d(nn.Module):
         )  # fmt: skip
         trim = _HALO_3D if skip else TRIM_POINTS
         self.reach = Reach(1, trim, halo=_HALO_3D, num_frames=PACK_FRAMES, extends=skip)
-        _initialise(self.layers)
+        initialise(self.layers)
         if skip:
             _set_last(self.layers, weight=0.0, bias=0.0)
         else:
@@ -166,10 +138,16 @@ class Network3d(nn.Module):
             sharpened: Tensor = self.layers(pack)
             return sharpened
         correction = self.layers((pack - 0.5) / self._ANOMALY) * self._CORRECTION
-        return _inner(pack[:, :, PACK_FRAMES // 2], self.reach.trim) + correction
+        return inner(pack[:, :, PACK_FRAMES // 2], self.reach.trim) + correction
 
 
-Network = Network2d | Network3d | NetworkJoint
+Network = Network2d | Network3d | NetworkJoint | Srcnn | Fsrcnn | Edsr
+
+_BASELINES: dict[str, type[Srcnn | Fsrcnn | Edsr]] = {
+    "srcnn_2d": Srcnn,
+    "fsrcnn_2d": Fsrcnn,
+    "edsr_2d": Edsr,
+}
 
 
 def build_network(name: str, variables: int, scale: int) -> Network:
@@ -180,6 +158,8 @@ def build_network(name: str, variables: int, scale: int) -> Network:
     ValueError
         When no network has that name.
     """
+    if name in _BASELINES:
+        return _BASELINES[name](variables, scale)
     kind, _, dimension = name.partition("_")
     known, skip = kind in ("study", "skip"), kind == "skip"
     if known and dimension == "2d":
@@ -190,29 +170,14 @@ def build_network(name: str, variables: int, scale: int) -> Network:
         first, then = Network2d(variables, scale, skip=skip), Network3d(variables, skip=skip)
         return NetworkJoint(first, then, first_3d=dimension == "3d_first_joint")
     raise ValueError(
-        f"unknown network {name!r}: use study_ or skip_ before 2d, 3d, joint or 3d_first_joint"
+        f"unknown network {name!r}: use study_ or skip_ before 2d, 3d, joint or 3d_first_joint, "
+        f"or {', '.join(_BASELINES)}"
     )
 
 
 def count_parameters(network: nn.Module) -> int:
     """Number of trained values."""
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def _inner(frames: Tensor, points: int) -> Tensor:
-    return frames[..., points:-points, points:-points]
-
-
-def _initialise(layers: nn.Module) -> None:
-    # He et al. (2015, arXiv 1502.01852), for layers followed by ReLU.
-    for layer in layers.modules():
-        if isinstance(layer, nn.Conv2d | nn.Conv3d):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        elif isinstance(layer, nn.ConvTranspose2d):
-            nn.init.normal_(layer.weight, std=0.01)
-        if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d):
-            assert layer.bias is not None
-            nn.init.zeros_(layer.bias)
 
 
 def _set_last(layers: nn.Sequential, *, weight: float | None, bias: float) -> None:

@@ -290,7 +290,7 @@ class Train(Strict):
 class Train2d(Train):
     """How the 2D network is trained."""
 
-    network: Literal["study_2d", "skip_2d"]
+    network: Literal["study_2d", "skip_2d", "srcnn_2d", "fsrcnn_2d", "edsr_2d"]
 
 
 class Train3d(Train):

@@ -10,6 +10,7 @@ from swsr.geometry import Geometry
 from swsr.inference import packs
 from swsr.networks import build_network, count_parameters
 
+NAMES_2D = ["study_2d", "skip_2d", "srcnn_2d", "fsrcnn_2d", "edsr_2d"]
 # The study's own table, channels last: (frames, lat, lon, channels), parameters.
 STUDY_3D = [
     ((5, 318, 640, 32), 2432),
@@ -73,7 +74,7 @@ def test_parameter_counts(name, count):
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize("name", ["study_2d", "skip_2d"])
+@pytest.mark.parametrize("name", NAMES_2D)
 def test_2d_multiplies_the_grid_by_the_scale(name, scale):
     network = build_network(name, 3, scale)
     beyond = 2 * network.reach.margin
@@ -105,7 +106,7 @@ def test_untrained_skip_networks_are_the_interpolation_and_the_centre_frame():
 @pytest.mark.parametrize(
     ("name", "scale"),
     [
-        *product(["study_2d", "skip_2d"], [2, 3, 4]),
+        *product(NAMES_2D, [2, 3, 4]),
         *product(["study_3d", "skip_3d"], [1]),
     ],
 )

@@ -9,13 +9,15 @@ from torch import nn
 from swsr.communication import Communicator
 from swsr.geometry import Geometry
 from swsr.inference import apply_network, packs
-from swsr.networks import Reach, build_network
+from swsr.layers import Reach
+from swsr.networks import build_network
 from swsr.patches import Samples, draw_epoch
 from swsr.scaling import Scaling
 from swsr.settings import Train2d
 
 CPU = torch.device("cpu")
-ALL = ["study_2d", "skip_2d", "study_3d", "skip_3d"]
+BASELINES = ["srcnn_2d", "fsrcnn_2d", "edsr_2d"]
+ALL = ["study_2d", "skip_2d", "study_3d", "skip_3d", *BASELINES]
 GLOBE = Geometry("pole", "periodic")
 BOX = Geometry("edge", "edge")
 AS_IS = Scaling(np.zeros(1), np.ones(1))
@@ -47,7 +49,7 @@ def test_result_does_not_depend_on_the_window(network, window_points):
     np.testing.assert_allclose(parts, whole, atol=1e-5 * np.abs(whole).max())
 
 
-@pytest.mark.parametrize("network", ["skip_2d", "skip_3d"], indirect=True)
+@pytest.mark.parametrize("network", ["skip_2d", "skip_3d", *BASELINES], indirect=True)
 def test_rolled_longitude_rolls_the_result(network):
     """To rounding: there is no seam at longitude 0."""
     frames = np.random.default_rng(0).random((5, 1, 24, 40), dtype="float32")

@@ -1,0 +1,138 @@
+"""Published 2D networks to compare with, at about the cost of ours.
+
+All map (n, variables, lat, lon) with `reach.margin` more points on each side to
+(n, variables, scale * lat, scale * lon), on values scaled to [0, 1]. Their layers are the
+published ones, but pad nothing: frames go on beyond their edges as for the networks of `networks`,
+so that a comparison is one of layers and not of edges. Weights start as in `layers.initialise`.
+"""
+
+from torch import Tensor, nn
+
+from swsr.bicubic import resize
+from swsr.layers import DECONVOLUTION_REACH, Reach, initialise, inner
+from swsr.upsampling import Upsampling
+
+_BICUBIC_REACH = 2
+"""Points of the coarser grid that Keys' kernel reaches."""
+
+
+class Srcnn(nn.Module):
+    """SRCNN 9-1-5: three layers on the bicubic upscaling, at the cost of the high grid.
+
+    Dong, Loy, He and Tang 2016 (IEEE Trans. PAMI 38, 295; arXiv 1501.00092, section 4.1): 64 and 32
+    features.
+
+    Parameters
+    ----------
+    variables
+        Channels of input and output.
+    scale
+        Points of output per point of input along lat and lon.
+    """
+
+    _LOST = 6
+    """High-resolution points that the 9x9 (4) and the 5x5 layer (2) take off each side."""
+
+    def __init__(self, variables: int, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+        self.layers = nn.Sequential(
+            nn.Conv2d(variables, 64, 9), nn.ReLU(),
+            nn.Conv2d(64, 32, 1), nn.ReLU(),
+            nn.Conv2d(32, variables, 5),
+        )  # fmt: skip
+        halo = -(-self._LOST // scale) + _BICUBIC_REACH
+        self.reach = Reach(scale, trim=halo, halo=halo, num_frames=1, extends=True)
+        initialise(self.layers)
+
+    def forward(self, low: Tensor) -> Tensor:
+        """(n, variables, lat, lon) -> upscaled, without the margin."""
+        size = (low.shape[-2] * self.scale, low.shape[-1] * self.scale)
+        high: Tensor = self.layers(resize(low, size))
+        return inner(high, self.reach.trim * self.scale - self._LOST)
+
+
+class Fsrcnn(nn.Module):
+    """FSRCNN(56, 12, 4) with its PReLUs, one slope per channel.
+
+    Dong, Loy and Tang 2016 (arXiv 1608.00367, section 3.3). `study_2d` has ReLUs and pads zeros.
+
+    Parameters
+    ----------
+    variables, scale
+        As for `Srcnn`.
+    """
+
+    def __init__(self, variables: int, scale: int) -> None:
+        super().__init__()
+        detail, shrunk, depth = 56, 12, 4
+        mapping: list[nn.Module] = []
+        for _ in range(depth):
+            mapping += [nn.Conv2d(shrunk, shrunk, 3), nn.PReLU(shrunk)]
+        self.layers = nn.Sequential(
+            nn.Conv2d(variables, detail, 5), nn.PReLU(detail),
+            nn.Conv2d(detail, shrunk, 1), nn.PReLU(shrunk),
+            *mapping,
+            nn.Conv2d(shrunk, detail, 1), nn.PReLU(detail),
+            Upsampling(detail, variables, scale),
+        )  # fmt: skip
+        halo = 2 + depth + DECONVOLUTION_REACH  # 5x5: 2 points; each 3x3: 1
+        self.reach = Reach(scale, trim=halo, halo=halo, num_frames=1, extends=True)
+        initialise(self.layers)
+
+    def forward(self, low: Tensor) -> Tensor:
+        """(n, variables, lat, lon) -> upscaled, without the margin."""
+        high: Tensor = self.layers(low)
+        return inner(high, DECONVOLUTION_REACH * self.reach.scale)
+
+
+class _Residual(nn.Module):
+    """Layers of 3x3 kernels that pad nothing, with their input, cropped, added to their output."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, features: Tensor) -> Tensor:
+        residual: Tensor = self.layers(features)
+        return inner(features, (features.shape[-1] - residual.shape[-1]) // 2) + residual
+
+
+class Edsr(nn.Module):
+    """EDSR with 2 residual blocks of 12 features: about the parameters of FSRCNN.
+
+    Lim, Son, Kim, Nah and Lee 2017 (arXiv 1707.02921, section 3): no batch normalisation, a
+    shift by the mean, 1/2 here. One pixel shuffle does the upscaling at every scale, where the
+    published network of scale 4 has two.
+
+    Parameters
+    ----------
+    variables, scale
+        As for `Srcnn`.
+    """
+
+    _MEAN = 0.5
+
+    def __init__(self, variables: int, scale: int) -> None:
+        super().__init__()
+        features, depth = 12, 2
+
+        def conv(outputs: int = features) -> nn.Conv2d:
+            return nn.Conv2d(features, outputs, 3)
+
+        blocks = [_Residual(conv(), nn.ReLU(), conv()) for _ in range(depth)]
+        self.layers = nn.Sequential(
+            nn.Conv2d(variables, features, 3),
+            _Residual(*blocks, conv()),
+            conv(features * scale**2), nn.PixelShuffle(scale),
+            conv(variables),
+        )  # fmt: skip
+        # Each 3x3 layer: 1 point; the last one's is of the high grid, in the next point of input.
+        halo = 1 + 2 * depth + 1 + 1 + 1
+        self.reach = Reach(scale, trim=halo, halo=halo, num_frames=1, extends=True)
+        initialise(self.layers)
+
+    def forward(self, low: Tensor) -> Tensor:
+        """(n, variables, lat, lon) -> upscaled, without the margin."""
+        high: Tensor = self.layers(low - self._MEAN)
+        return inner(high, self.reach.scale - 1) + self._MEAN
