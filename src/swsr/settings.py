@@ -282,7 +282,7 @@ class Train(Strict):
     global_batch_size: PositiveInt
     learning_rate: PositiveFloat
     schedule: Literal["constant", "cosine"]
-    loss: Literal["mse", "l1"]
+    loss: Literal["mse", "l1", "mse_gradient", "mse_spectral"]
     patch_points: PositiveInt | None
     patches_per_frame: PositiveInt
 

@@ -48,6 +48,60 @@ def test_losses_are_sums_of_their_formulas():
     assert float(summed_loss("l1", output, truth)) == 3.0
 
 
+def wave(number, phase=0.0, amplitude=1.0, dim=-1):
+    """Waves along a dim of frames of 32 x 32 points, whose squares sum to amplitude^2 * 512."""
+    along = torch.arange(32, dtype=torch.float64) * 2 * math.pi / 32 * number + phase
+    frame = amplitude * torch.cos(along).expand(32, 32)
+    return (frame if dim == -1 else frame.T)[None, None]
+
+
+@pytest.mark.parametrize("dim", [-1, -2])
+def test_gradient_loss_counts_a_step_once_for_each_line_that_it_crosses(dim):
+    truth = torch.zeros(2, 1, 5, 7)
+    output = truth.clone()
+    output.narrow(dim, 3, output.shape[dim] - 3).fill_(2.0)
+    across = 35 // output.shape[dim]
+    squares = 4 * 2 * across * (output.shape[dim] - 3)
+    assert float(summed_loss("mse_gradient", output, truth)) == squares + 4 * 2 * across
+
+
+def test_gradient_loss_of_a_constant_error_is_its_mse():
+    truth = torch.rand(1, 1, 8, 8)
+    found = summed_loss("mse_gradient", truth + 0.5, truth)
+    torch.testing.assert_close(found, torch.tensor(16.0))
+
+
+def test_gradient_loss_of_the_shortest_wave_is_five_times_its_mse():
+    """4 sin^2(pi / 2) more, but for the one difference that a frame has less than points."""
+    error = wave(16)
+    found = float(summed_loss("mse_gradient", error, torch.zeros_like(error)))
+    assert found == pytest.approx(32 * (32 + 4 * 31))
+
+
+def test_spectral_loss_sees_amplitude_but_no_phase():
+    truth = wave(3)
+    shifted = float(summed_loss("mse_spectral", wave(3, phase=1.0), truth))
+    assert shifted == pytest.approx(float(summed_loss("mse", wave(3, phase=1.0), truth)))
+    weaker = float(summed_loss("mse_spectral", wave(3, amplitude=0.5), truth))
+    assert weaker == pytest.approx(2 * 0.25 * 512)
+    # Waves of other wavenumbers: each has lost, or gained, all of its amplitude.
+    assert float(summed_loss("mse_spectral", wave(5), truth)) == pytest.approx(2 * 2 * 512)
+
+
+@pytest.mark.parametrize("name", ["mse", "l1", "mse_gradient", "mse_spectral"])
+def test_losses_of_parts_of_a_batch_add_up_and_fall_along_their_gradients(name):
+    torch.manual_seed(0)
+    output, truth = torch.rand(2, 4, 1, 6, 8, dtype=torch.float64)
+    output[:, :, 0] = truth[:, :, 0] = 0.0  # no amplitude: gradients must stay finite there
+    output.requires_grad_()
+    whole = summed_loss(name, output, truth)
+    parts = sum(summed_loss(name, output[part], truth[part]) for part in (slice(1), slice(1, 4)))
+    torch.testing.assert_close(parts, whole)
+    [gradient] = torch.autograd.grad(whole, output)
+    assert gradient.isfinite().all()
+    assert summed_loss(name, output - 1e-3 * gradient, truth) < whole
+
+
 def test_scaling_maps_limits_to_zero_and_one_and_back():
     scaling = Scaling(np.array([-2.0, 0.0]), np.array([2.0, 10.0]))
     values = np.array([[-2.0, 0.0, 2.0], [0.0, 5.0, 20.0]], "float32")[:, None, :]
