@@ -1,10 +1,13 @@
 """Several studies of one config, and which of them makes what."""
 
+from typing import get_args
+
 import pytest
 import yaml
 from tiny import REPOSITORY
 
 from swsr.experiments import Homes, expand, name_of, trained_by, trainings
+from swsr.settings import Train2d
 
 
 def config(**changes):
@@ -87,6 +90,26 @@ def test_training_that_a_method_ends_with():
     assert trained_by("combined_raw") == "train_3d/raw"
     assert trained_by("network_3d_processed") == "train_3d/processed"
     assert trained_by("joint") == "train_joint"
+
+
+@pytest.mark.parametrize("name", ["half", "paper"])
+def test_tables_of_the_study_train_every_network_and_loss(name):
+    changed = yaml.safe_load((REPOSITORY / "studies" / f"{name}.yaml").read_text())
+    sections = {
+        key: config()[key] | value if isinstance(value, dict) and key != "experiments" else value
+        for key, value in changed.items()
+    }
+    studies = expand(config(**sections))
+    in_2d = [each.train_2d for each in studies.values() if "network_2d" in each.methods]
+    asked = {each.network for each in in_2d}, {each.loss for each in in_2d}
+    fields = Train2d.model_fields
+    assert asked == tuple(set(get_args(fields[key].annotation)) for key in ("network", "loss"))
+    joint = [each.train_joint for each in studies.values() if "joint" in each.methods]
+    assert {(each.network, each.start) for each in joint} == {
+        ("skip_joint", "random"),
+        ("skip_joint", "trained"),
+        ("skip_3d_first_joint", "random"),
+    }
 
 
 @pytest.mark.parametrize(
