@@ -44,8 +44,8 @@ def run(name: str, output: Path) -> str:
     found, asked = machine(), " ".join([f"{name}.py", *SCRIPTS[name]])
     return (
         f"{done.stdout.strip()}\n\nMeasured by `python benchmarks/{asked}` in {seconds:.0f} s: "
-        f"{found['date']}, {found['processor']}, torch {found['torch']} with {found['cores']} "
-        "threads.\n"
+        f"{found['date']}, {found['processor']}, torch {found['torch']} on "
+        f"{found['cores']} thread(s) a process.\n"
     )
 
 
