@@ -63,6 +63,11 @@ FIGURES = {
     "mse": Figure("MSE", "1", "low", "Mean squared error of values scaled to [0, 1]."),
     "psnr": Figure("PSNR", "dB", "high", "10 log10(1 / MSE).", ".2f"),
     "ssim": Figure("SSIM", "1", "high", "Structural similarity; 1 is the truth.", ".4f"),
+    "mse_area": Figure("MSE over the area", "1", "low", "MSE, points weighted by their area."),
+    "psnr_area": Figure("PSNR over the area", "dB", "high", "10 log10(1 / that MSE).", ".2f"),
+    "ssim_area": Figure(
+        "SSIM over the area", "1", "high", "SSIM, points weighted by their area.", ".4f"
+    ),
     "rmse": Figure("RMSE", "variable", "low", "Root mean square error over the area."),
     "mae": Figure("MAE", "variable", "low", "Mean absolute error over the area."),
     "acc": Figure(

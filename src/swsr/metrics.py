@@ -1,13 +1,12 @@
 """How near a field is to the truth, one figure per frame.
 
-The study's three take values scaled to [0, 1], every point alike; the others take physical values,
-weighted by area.
+The study's three take values scaled to [0, 1], every point alike, and have sisters weighted by
+area; the others take physical values, weighted by area.
 """
 
 import math
 
 import numpy as np
-import torch
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
@@ -15,8 +14,17 @@ from swsr.grids import area_mean
 
 
 def mse(frames: Tensor, truth: Tensor) -> Tensor:
-    """Mean squared error of each frame: (n, variables, lat, lon) twice -> (n,)."""
+    """Mean squared error of each frame: (n, variables, lat, lon) twice -> (n,).
+
+    sum_ij e_ij^2 / N, every point and variable alike (Wang and Bovik 2009, IEEE Signal Processing
+    Magazine 26, eq. 1).
+    """
     return (frames - truth).square().mean(dim=(1, 2, 3))
+
+
+def mse_area(frames: Tensor, truth: Tensor, weights: np.ndarray) -> np.ndarray:
+    """The same over the area, sum_ij w_i e_ij^2 / sum_ij w_i, with weights (lat,): (n,)."""
+    return area_mean((frames - truth).square().mean(dim=1).numpy(), weights)
 
 
 def psnr(mean_squared_error: float) -> float:
@@ -24,19 +32,29 @@ def psnr(mean_squared_error: float) -> float:
     return math.inf if mean_squared_error == 0 else -10 * math.log10(mean_squared_error)
 
 
-def ssim(frames: Tensor, truth: Tensor) -> Tensor:
-    """Structural similarity of each frame: (n, variables, lat, lon) twice -> (n,).
+def ssim_map(frames: Tensor, truth: Tensor) -> Tensor:
+    """Structural similarity around each point: (n, variables, lat, lon) twice -> that shape.
 
     Wang et al. (2004, IEEE Trans. Image Processing 13, eq. 13): Gaussian window of 11 points with
-    a standard deviation of 1.5, K1 = 0.01, K2 = 0.03, data range 1; mean over points and variables.
-    Frames must have at least 11 points along lat and lon.
+    a standard deviation of 1.5, K1 = 0.01, K2 = 0.03, data range 1; beyond the edges frames go on
+    mirrored. Frames must have at least 11 points along lat and lon.
     """
-    values = structural_similarity_index_measure(
+    _, image = structural_similarity_index_measure(
         frames, truth, gaussian_kernel=True, sigma=1.5, kernel_size=11,
-        data_range=1.0, reduction="none",
+        data_range=1.0, reduction="none", return_full_image=True,
     )  # fmt: skip
-    assert isinstance(values, Tensor)
-    return torch.atleast_1d(values)
+    assert isinstance(image, Tensor)
+    return image
+
+
+def ssim(frames: Tensor, truth: Tensor) -> Tensor:
+    """Mean of `ssim_map` over points and variables, every point alike: (n,)."""
+    return ssim_map(frames, truth).mean(dim=(1, 2, 3))
+
+
+def ssim_area(similarity: Tensor, weights: np.ndarray) -> np.ndarray:
+    """Mean of an `ssim_map` over variables and area, with weights (lat,) of the frames: (n,)."""
+    return area_mean(similarity.mean(dim=1).numpy(), weights)
 
 
 def rmse(errors: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -49,7 +67,11 @@ def rmse(errors: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def mae(errors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean absolute error over the area of errors (n, lat, lon), in their unit: (n,)."""
+    """Mean absolute error over the area of errors (n, lat, lon), in their unit: (n,).
+
+    sum_ij w_i |e_ij| / sum_ij w_i (WeatherBench 2, Rasp et al. 2024, J. Adv. Model. Earth Syst. 16,
+    e2023MS004019).
+    """
     return area_mean(np.abs(errors), weights)
 
 

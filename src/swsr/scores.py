@@ -72,8 +72,8 @@ def score_frames(
 ) -> Iterator[dict[str, object]]:
     """A row of figures per frame; `normal` holds the mean of each variable, on the pair's points.
 
-    The study's MSE, PSNR and SSIM are of values scaled to [0, 1]; `rmse_*` and `mae_*`, in the
-    unit of the variable, and `acc_*` are weighted by area.
+    The study's MSE, PSNR and SSIM are of values scaled to [0, 1], every point alike; `*_area` are
+    the same weighted by area, as are `rmse_*` and `mae_*`, in the variable's unit, and `acc_*`.
     """
     assert pair.result.sizes == pair.truth.sizes
     size = chunk_frames(pair.truth)
@@ -84,7 +84,11 @@ def score_frames(
         columns: dict[str, np.ndarray] = {"time": truth["time"].values}
         columns["mse"] = metrics.mse(ours, theirs).numpy()
         columns["psnr"] = np.array([metrics.psnr(float(error)) for error in columns["mse"]])
-        columns["ssim"] = metrics.ssim(ours, theirs).numpy()
+        columns["mse_area"] = metrics.mse_area(ours, theirs, pair.weights)
+        columns["psnr_area"] = np.array([metrics.psnr(float(e)) for e in columns["mse_area"]])
+        similarity = metrics.ssim_map(ours, theirs)
+        columns["ssim"] = similarity.mean(dim=(1, 2, 3)).numpy()
+        columns["ssim_area"] = metrics.ssim_area(similarity, pair.weights)
         for name in card.variables:
             frames, wanted = result[name].values, truth[name].values
             columns[f"rmse_{name}"] = metrics.rmse(frames - wanted, pair.weights)
@@ -112,6 +116,7 @@ def mean_over_frames(frames: pd.DataFrame) -> pd.DataFrame:
     squared = frames.assign(**{name: frames[name] ** power for name, power in roots.items()})
     means = squared.groupby(keys, sort=False)[names].mean().reset_index()
     means = means.assign(**{name: means[name] ** (1 / power) for name, power in roots.items()})
-    means["psnr"] = [metrics.psnr(error) for error in means["mse"]]
+    for area in ("", "_area"):
+        means[f"psnr{area}"] = [metrics.psnr(error) for error in means[f"mse{area}"]]
     means["frames"] = frames.groupby(keys, sort=False).size().to_numpy()
     return means

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from numpy.polynomial.legendre import leggauss
 from skimage.metrics import structural_similarity
 
 from swsr import metrics
@@ -35,6 +36,27 @@ def test_ssim_equals_scikit_image():
     assert similarity < 0.98
     ours = metrics.ssim(torch.tensor(noisy)[None, None], torch.tensor(truth)[None, None])
     assert float(ours) == pytest.approx(full.mean(), abs=1e-5)
+
+
+def test_figures_over_the_area_of_an_error_that_grows_towards_the_poles():
+    sine, weights = leggauss(32)
+    truth = torch.rand((2, 1, 32, 64), generator=torch.Generator().manual_seed(0))
+    frames = truth + torch.tensor(sine, dtype=torch.float32)[:, None]
+    np.testing.assert_allclose(metrics.mse_area(frames, truth, weights), 1 / 3, rtol=1e-5)
+    alike = metrics.mse_area(frames, truth, np.ones(32))
+    np.testing.assert_allclose(alike, metrics.mse(frames, truth), rtol=1e-5)
+
+
+def test_ssim_over_the_area_sees_what_has_area():
+    truth = torch.rand((2, 1, 32, 64), generator=torch.Generator().manual_seed(0))
+    frames = truth.clone()
+    frames[:, :, :8] = 0
+    similarity = metrics.ssim_map(frames, truth)
+    alike = metrics.ssim_area(similarity, np.ones(32))
+    np.testing.assert_allclose(alike, metrics.ssim(frames, truth), rtol=1e-5)
+    there, elsewhere = (np.arange(32) < 8).astype(float), (np.arange(32) >= 13).astype(float)
+    assert (metrics.ssim_area(similarity, there) < 0.2).all()
+    np.testing.assert_allclose(metrics.ssim_area(similarity, elsewhere), 1, rtol=1e-6)
 
 
 def test_ssim_of_a_frame_with_itself_is_one_for_each_frame():
