@@ -1,9 +1,10 @@
 """Does the memory of a stage grow with the length of a series?
 
 Peak resident memory of each stage, in a process of its own, for a series of 1, 5 and 20 times as
-many frames. Prints a table of ratios to the shortest series and writes memory.json.
+many frames, and its seconds for the shortest. Prints a table of ratios to the shortest series and
+writes memory.json.
 
-    python benchmarks/memory.py [--frames 36] [--points 160]
+    python benchmarks/memory.py [--frames 36] [--points 160] [--times 1 5 20]
 """
 
 import argparse
@@ -12,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -27,7 +29,7 @@ CHUNK_FRAMES = 8
 CACHE_MB = 16
 STAGES = (
     "extract", "downscale", "upscale", "train_2d", "infer_2d", "apply", "train_3d", "infer_3d",
-    "evaluate",
+    "evaluate", "report",
 )  # fmt: skip
 
 
@@ -73,9 +75,10 @@ def arguments(folder: Path, stage: str) -> list[str]:
     networks = [str(folder / f"train_{d}" / "network.safetensors") for d in ("2d", "3d")]
     # One store stands for all methods that evaluate reads: it is their number that costs.
     methods = ["bicubic", "network_2d", "network_3d_raw", "network_3d_processed", "combined_raw"]
-    stores = [f"truth={folder}/truth", f"low={folder}/low", *(f"{m}={folder}/raw" for m in methods)]
+    places = {"truth": "truth", "low": "low"} | dict.fromkeys(methods, "raw")
+    stores = [f"{name}/train_0={folder}/{place}/train_0.json" for name, place in places.items()]
     trained = [
-        f"{name}={folder}/train_2d/metrics.json" for name in ("2d", "3d_raw", "3d_processed")
+        f"{name}={folder}/train_2d" for name in ("train_2d", "train_3d/raw", "train_3d/processed")
     ]
     paths = {
         "extract": ["--files", f"{folder}/frames.nc", "--output", truth],
@@ -90,23 +93,30 @@ def arguments(folder: Path, stage: str) -> list[str]:
             "--stores", *stores, "--series", "train_0=train", "--network", networks[0],
             "--training", *trained, "--output", f"{folder}/evaluate",
         ],
+        "report": [
+            "--stores", *stores, "--series", "train_0=train", "--evaluation", f"{folder}/evaluate",
+            "--training", *trained, "--study", str(folder), "--output", f"{folder}/report",
+        ],
     }  # fmt: skip
     settings = folder / f"{stage}.json"
     given = ["--settings", str(settings)] if settings.exists() else []
     return [stage, *paths[stage], *given, "--cache-mb", str(CACHE_MB), "--threads", "1"]
 
 
-def peak_mb(command: list[str]) -> float:
-    """Peak resident memory of a command, from what the system counted for it."""
+def peak_mb(command: list[str]) -> tuple[float, float]:
+    """Peak resident memory of a command, from what the system counted for it; and its seconds."""
+    started = time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", "swsr", *command], stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)}: failed")
-    return usage.ru_maxrss / 1024
+    return usage.ru_maxrss / 1024, time.monotonic() - started
 
 
-def measure(num_frames: int, points: int, stages: tuple[str, ...]) -> dict[str, float]:
-    """MB of each stage over one series."""
+def measure(
+    num_frames: int, points: int, stages: tuple[str, ...]
+) -> dict[str, tuple[float, float]]:
+    """MB and seconds of each stage over one series."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for file, size in (("frames.nc", points), ("coarse.nc", points // 2)):
@@ -126,23 +136,25 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=36, help="of the shortest series")
     parser.add_argument("--points", type=int, default=160, help="of lat; lon has twice as many")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--times", nargs="+", type=int, default=list(TIMES), help="as many frames")
     given = parser.parse_args()
     stages = tuple(stage for stage in STAGES if stage in given.stages)
-    found = {times: measure(times * given.frames, given.points, stages) for times in TIMES}
+    shortest, *longer = (times * given.frames for times in given.times)
+    found = {count: measure(count, given.points, stages) for count in (shortest, *longer)}
     frame_mb = 2 * given.points**2 * 4 / 2**20
     print(
         f"frames of {given.points} x {2 * given.points} points, {frame_mb:.2f} MB each; chunks of "
         f"{CHUNK_FRAMES} frames; trainings keep {CACHE_MB} MB of frames\n"
     )
-    lengths = " | ".join(f"{t * given.frames} frames" for t in TIMES[1:])
-    print(f"| stage | {TIMES[0] * given.frames} frames | {lengths} |")
-    print("| --- |" + " --: |" * len(TIMES))
+    head = [f"{shortest} frames", *(f"{count} frames" for count in longer)]
+    print(f"| stage | seconds | {' | '.join(head)} |")
+    print("| --- |" + " --: |" * (1 + len(head)))
     for stage in stages:
-        first = found[TIMES[0]][stage]
-        ratios = " | ".join(f"{found[times][stage] / first:.2f}" for times in TIMES[1:])
-        print(f"| `{stage}` | {first:.0f} MB | {ratios} |")
-    data = " | ".join(f"{t * given.frames * frame_mb:.0f} MB" for t in TIMES)
-    print(f"| the truth itself | {data} |")
+        first, seconds = found[shortest][stage]
+        ratios = [f"{found[count][stage][0] / first:.2f}" for count in longer]
+        print(f"| `{stage}` | {seconds:.0f} | {' | '.join([f'{first:.0f} MB', *ratios])} |")
+    data = [f"{count * frame_mb:.0f} MB" for count in (shortest, *longer)]
+    print(f"| the truth itself | | {' | '.join(data)} |")
     Path("memory.json").write_text(json.dumps(found, indent=2) + "\n")
 
 

@@ -43,6 +43,9 @@ _ROLES = {
 }
 """Parts of a shallow-water flow, known by these names or by CF standard names."""
 
+_OTHER_NAMES = {"depth": ("h", "height")}
+"""As files of shallow-water models and of The Well have it."""
+
 _UNITS = {
     "vorticity": ("s-1", "s**-1", "1/s", "s^-1"),
     "depth": ("m", "metre", "meter"),
@@ -59,7 +62,8 @@ def find_roles(frames: xr.Dataset) -> dict[str, str]:
     roles: dict[str, str] = {}
     for role, standard_names in _ROLES.items():
         for name, variable in frames.data_vars.items():
-            known = name == role or variable.attrs.get("standard_name") in standard_names
+            named = name == role or name in _OTHER_NAMES.get(role, ())
+            known = named or variable.attrs.get("standard_name") in standard_names
             if known and variable.attrs.get("units") in _UNITS[role]:
                 roles.setdefault(role, str(name))
     return roles

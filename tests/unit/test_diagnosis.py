@@ -100,12 +100,12 @@ def test_a_plane_without_lengths_has_no_spectra(truth, low):
 
 
 def test_roles_need_their_units():
-    frames = tiny_frames(variables=("zeta", "u", "v", "depth"))
+    frames = tiny_frames(variables=("zeta", "u", "v", "h"))
     frames["zeta"].attrs = {"standard_name": "ocean_relative_vorticity", "units": "1/s"}
     frames["u"].attrs["units"] = "m s-1"
     frames["v"].attrs["units"] = "knots"
-    frames["depth"].attrs["units"] = "m"
-    assert find_roles(frames) == {"vorticity": "zeta", "u": "u", "depth": "depth"}
+    frames["h"].attrs["units"] = "m"
+    assert find_roles(frames) == {"vorticity": "zeta", "u": "u", "depth": "h"}
 
 
 def test_mass_and_energy_where_depth_and_velocities_are(low):
@@ -148,10 +148,12 @@ def test_means_over_frames_are_those_of_squares():
         {"set": "test", "series": "a", "method": "m", "points": "all",
          "frame": [2, 3], "time": [0, 1],
          "mse": [0.01, 0.03], "psnr": [20.0, 15.2], "ssim": [0.8, 0.9],
+         "mse_area": [0.1, 0.3], "psnr_area": [10.0, 5.2], "ssim_area": [0.8, 0.9],
          "rmse_u": [3.0, 4.0], "mae_u": [1.0, 2.0]}
     )  # fmt: skip
     row = mean_over_frames(frames).iloc[0]
     assert row["psnr"] == pytest.approx(-10 * np.log10(0.02))
+    assert row["psnr_area"] == pytest.approx(-10 * np.log10(0.2))
     assert row["rmse_u"] == pytest.approx(np.sqrt(12.5))
     assert row["mae_u"] == 1.5
     assert row["frames"] == 2
