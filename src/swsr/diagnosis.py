@@ -53,6 +53,9 @@ _UNITS = {
     "v": ("m s-1", "m/s", "m s**-1", "m s^-1"),
 }
 
+SPECTRA_FRAMES = 1000
+"""Of a series, evenly spread, that have spectra at most: what is kept of them does not grow on."""
+
 Fields = Mapping[str, np.ndarray]
 """Variable -> (n, lat, lon)."""
 
@@ -81,7 +84,7 @@ class Diagnosis:
         The same rows; columns (mass, energy or enstrophy; `result` or `truth`).
     spectra
         Variable, "kinetic energy" or "enstrophy" -> power of the result, of the truth, and what
-        they share: (3, frames, k).
+        they share: (3, frames, k), of `SPECTRA_FRAMES` frames of a series at most.
     """
 
     squares: pd.DataFrame
@@ -91,9 +94,10 @@ class Diagnosis:
     @classmethod
     def join(cls, parts: list["Diagnosis"]) -> "Diagnosis":
         """Diagnoses of consecutive frames, or of several series, as one."""
+        held = [part.spectra for part in parts if part.spectra]
         spectra = {
-            name: np.concatenate([part.spectra[name] for part in parts], axis=1)
-            for name in parts[0].spectra
+            name: np.concatenate([each[name] for each in held], axis=1)
+            for name in (held[0] if held else ())
         }
         squares, means = (
             pd.concat([getattr(part, name) for part in parts]) for name in ("squares", "means")
@@ -122,11 +126,15 @@ def diagnose(
         Of that grid, from `spectra.make_modes`.
     """
     size, parts = chunk_frames(truth), []
-    for first in range(0, truth.sizes["time"], size):
+    num_frames = truth.sizes["time"]
+    with_spectra = np.arange(num_frames) % -(-num_frames // SPECTRA_FRAMES) == 0
+    for first in range(0, num_frames, size):
         # Each chunk comes with the last frame of the one before, for the change from it.
         block = slice(max(first - 1, 0), first + size)
         ours, theirs, coarse = (part.isel(time=block).load() for part in (result, truth, low))
-        part = _diagnose_block(ours, theirs, coarse, modes, slice(min(first, 1), None))
+        spectral = with_spectra[block].copy()
+        spectral[: min(first, 1)] = False
+        part = _diagnose_block(ours, theirs, coarse, modes, slice(min(first, 1), None), spectral)
         parts.append(part)
     diagnosis = Diagnosis.join(parts)
     rows = pd.MultiIndex.from_product([[series], truth["time"].values], names=["series", "time"])
@@ -141,8 +149,9 @@ def _diagnose_block(
     low: xr.Dataset,
     modes: Modes | None,
     fresh: slice,
+    spectral: np.ndarray,
 ) -> Diagnosis:
-    """Of the frames in `fresh`; others are there for the change from them."""
+    """Of `fresh` frames, spectra of `spectral` ones; others are there for the change from them."""
     grid, roles = Grid.of(truth), find_roles(truth)
     ours, theirs = (
         {str(name): part[name].values for name in part.data_vars} for part in (result, truth)
@@ -158,9 +167,9 @@ def _diagnose_block(
         for key, values in _global_means(fields, roles, grid.weights).items()
     }
     spectra = {}
-    if modes is not None:
+    if modes is not None and spectral.any():
         ours, theirs = (
-            {name: values[fresh] for name, values in fields.items()} for fields in (ours, theirs)
+            {name: values[spectral] for name, values in fields.items()} for fields in (ours, theirs)
         )
         spectra = dict(_spectra(ours, theirs, grid, roles, modes))
     rows = range(result.sizes["time"])[fresh]

@@ -74,6 +74,17 @@ def test_chunks_change_no_figure(truth, low):
         assert value == pytest.approx(at_once[key], rel=1e-6), key
 
 
+def test_long_series_have_spectra_of_some_frames(truth, low, monkeypatch):
+    noisy = truth + np.random.default_rng(0).normal(scale=1e-6, size=(10, 24, 48)).astype("f4")
+    chunked, modes = truth.chunk({"time": 3}), make_modes(Grid.of(truth))
+    whole = diagnose("a", noisy, chunked, low, modes)
+    monkeypatch.setattr("swsr.diagnosis.SPECTRA_FRAMES", 4)
+    some = diagnose("a", noisy, chunked, low, modes)
+    for name, spectra in some.spectra.items():
+        np.testing.assert_allclose(spectra, whole.spectra[name][:, ::3], rtol=1e-6)
+    pd.testing.assert_frame_equal(some.squares, whole.squares)
+
+
 def test_drift_is_that_of_each_series(truth, low):
     """Two series with different levels: from one to the other is no drift."""
     modes = make_modes(Grid.of(truth))
