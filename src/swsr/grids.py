@@ -52,6 +52,9 @@ class Grid:
         """Which latitudes a grid around the whole sphere has; None for every other grid."""
         if not self.in_degrees or self.geometry.lon != "periodic":
             return None
+        steps = np.diff(self.lon)
+        if np.ptp(steps) > 0.01 * steps.mean():
+            return None
         tolerance = 0.01 * float(np.diff(self.lat).mean())
         for spacing in _SPACINGS:
             nodes = np.degrees(np.arcsin(_quadrature(len(self.lat), spacing)[0]))

@@ -39,6 +39,11 @@ def test_region_in_degrees_is_no_sphere():
     assert Grid(GAUSS, LON[:-1], "degrees_north", Geometry("edge", "edge")).spacing is None
 
 
+def test_uneven_longitudes_are_no_grid_of_a_transform():
+    stretched = LON + 2 * np.sin(np.radians(LON))
+    assert Grid(GAUSS, stretched, "degrees_north", AROUND).spacing is None
+
+
 def test_points_of_a_plane_count_alike_and_lie_as_far_apart_as_they_say():
     grid = Grid(np.arange(4) * 5.0, np.arange(6) * 2.0, "km", Geometry("edge", "edge"))
     fields = np.random.default_rng(0).random((3, 4, 6))
