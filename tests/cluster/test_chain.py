@@ -9,14 +9,15 @@ from swsr.zarr_io import open_frames
 
 pytestmark = pytest.mark.cluster
 
-# Largest difference of any weight, of order 0.1, between 4 ranks on 2 nodes and 2 ranks here: Adam
-# makes steps, of 3e-3, out of rounding where gradients vanish, as in networks that start as skips, and
-# one network reads what another made, which differs already.
+# Difference of all weights, over themselves, between 4 ranks on 2 nodes and 2 ranks here. Rounding is
+# 1e-7, but where gradients vanish, as in networks that start as skips, Adam makes steps of it; and one
+# network reads what another made, which differs already. The training itself moves them
+# by a twentieth or more.
 NETWORKS = {
-    "train_2d": 1e-4,
-    "train_3d/raw": 1e-4,
-    "train_3d/processed": 2e-2,
-    "train_joint": 2e-2,
+    "train_2d": 1e-3,
+    "train_3d/raw": 1e-3,
+    "train_3d/processed": 1e-2,
+    "train_joint": 1e-2,
 }
 
 
@@ -54,10 +55,12 @@ def test_networks_are_those_of_a_run_here(on_cluster, chain):
         folders = [place.folder / "results/tiny" / stage for place in (on_cluster, chain)]
         ours, theirs = (weights(folder / "network.safetensors") for folder in folders)
         assert ours.keys() == theirs.keys()
-        for key, values in theirs.items():
-            np.testing.assert_allclose(ours[key], values, rtol=0, atol=tolerance, err_msg=key)
+        ours, theirs = (
+            np.concatenate([each[key].ravel() for key in sorted(each)]) for each in (ours, theirs)
+        )
+        assert np.linalg.norm(ours - theirs) < tolerance * np.linalg.norm(theirs), stage
         ours, theirs = (read_json(folder / "metrics.json")["after"] for folder in folders)
-        assert ours["validation"]["psnr"] == pytest.approx(theirs["validation"]["psnr"], abs=0.02)
+        assert ours["validation"]["psnr"] == pytest.approx(theirs["validation"]["psnr"], abs=0.05)
 
 
 def test_stores_before_the_networks_are_bit_identical_to_those_of_a_run_here(on_cluster, chain):
