@@ -48,16 +48,11 @@ def why_not() -> str | None:
     if os.geteuid() != 0:
         return "only root can start SLURM's daemons"
     if _runs("slurmctld") or _runs("slurmd"):
-        # Job 7 of one cluster would end job 7 of the other: they share control groups.
+        # Its jobs have the same numbers as ours, and one name for what they share on a machine.
         return "another SLURM runs on this machine"
     if all(shutil.which(name) for name in _DAEMONS) or debian.can_install():
         return None
     return f"SLURM is not installed, and there is no apt-get to install {_PACKAGES}"
-
-
-def limits_memory() -> bool:
-    """Whether jobs can be held to the memory they asked for: by control groups, version 1."""
-    return os.access("/sys/fs/cgroup/memory/cgroup.procs", os.W_OK)
 
 
 class SlurmCluster:
@@ -99,17 +94,9 @@ class SlurmCluster:
                 if name.startswith(prefix):
                     _end(pid)
         self._pids_file.unlink(missing_ok=True)
-        for node in NODES:
-            for group in _kept_groups(node):
-                with suppress(OSError):
-                    group.rmdir()
 
     def start_node(self, node: str) -> None:
         """Start the daemon of one node."""
-        for group in _kept_groups(node):
-            # A step that ends removes its user's control group when that is empty, also just when
-            # a step that starts is about to use it, which then cannot: this one keeps it.
-            group.mkdir(parents=True, exist_ok=True)
         self._spawn(f"slurmd.{node}", "/usr/sbin/slurmd", "-D", "-N", node)
 
     def crash_node(self, node: str) -> None:
@@ -202,16 +189,12 @@ class SlurmCluster:
             + (f" Gres=gpu:pretended:{GPUS_PER_NODE}" if node in GPU_NODES else "")
             for node, port in zip(NODES, ports, strict=True)
         ]
-        cgroup = limits_memory()
         return {
             "root": str(self.root),
             "controller_port": str(controller),
             "database_daemon_port": str(daemon),
             "database_port": str(self._database_port),
             "nodes": "\n".join(nodes),
-            "tracking": "proctrack/cgroup" if cgroup else "proctrack/linuxproc",
-            "task": "task/cgroup" if cgroup else "task/none",
-            "limit_memory": "yes" if cgroup else "no",
         }
 
     def _start_accounting(self) -> None:
@@ -281,14 +264,6 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
         if time.monotonic() > end:
             raise TimeoutError(f"{what}: not there after {seconds:g} s")
         time.sleep(0.1)
-
-
-def _kept_groups(node: str) -> list[Path]:
-    """Control groups of root's jobs on a node that no job uses."""
-    if not limits_memory():
-        return []
-    kinds = ("memory", "freezer")
-    return [Path(f"/sys/fs/cgroup/{kind}/slurm_{node}/uid_0/kept") for kind in kinds]
 
 
 def _runs(daemon: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from slurm_cluster import limits_memory, wait_until
+from slurm_cluster import wait_until
 from tiny import read_json
 from workplace import NETWORK_2D, Workplace
 
@@ -146,7 +146,6 @@ def test_node_goes_down(place, network, fault_table):
         place.cluster.start_node(node)
 
 
-@pytest.mark.skipif(not limits_memory(), reason="MEMORY LIMITS NOT TESTED: no cgroup version 1")
 def test_memory_runs_out(place, network, fault_table):
     fault = fault_table("memory limit exceeded", "400 MB on a node for a job that takes more")
     place.change_profile(training={"mem_mb": "400 * 8 ** (attempt - 1)"})
