@@ -1,13 +1,17 @@
 """Fixtures and what is said once for the whole run."""
 
 import logging
+import shutil
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import debian
 from chains import run_chain
 from tiny import REPOSITORY, make_raw, make_stores, tiny_frames
 
@@ -54,6 +58,42 @@ def raw(stores):
 def chain(tmp_path_factory):
     """The finished chain of studies/tiny.yaml, run here; tests must leave it as it is."""
     return run_chain(tmp_path_factory.mktemp("chain"), REPOSITORY / "studies" / "tiny.yaml")
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def installed_browser():
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not installed_browser() and debian.can_install():
+        with suppress(RuntimeError):
+            debian.install("chromium")
+    found = installed_browser()
+    if not found:
+        pytest.skip("THE PAGE WAS OPENED IN NO BROWSER: no Chromium, and none could be installed")
+    return found
+
+
+@pytest.fixture(scope="session")
+def browse(browser):
+    """What a browser makes of a page with something added to it, and what its console says."""
+
+    def run(page, folder, more=""):
+        changed = folder / "page.html"
+        changed.write_text(page.read_text().replace("</body>", f"{more}</body>"))
+        done = subprocess.run(
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+             "--disable-background-networking", f"--user-data-dir={folder}/profile",
+             "--virtual-time-budget=3000", "--dump-dom", changed.as_uri()],
+            capture_output=True, text=True, timeout=300, check=True,
+        )  # fmt: skip
+        return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+    return run
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 DECONVOLUTION_REACH = 2
-"""Points of input beyond an edge that the transposed convolution asks for, at any scale."""
+"""Points of input beyond an edge that the transposed convolution asks for, at any scale; and Keys'
+kernel."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from swsr.baselines import Edsr, Fsrcnn, Srcnn
 from swsr.bicubic import resize
 from swsr.joint import NetworkJoint
-from swsr.layers import Reach, initialise, inner
+from swsr.layers import DECONVOLUTION_REACH, Reach, initialise, inner
 from swsr.settings import PACK_FRAMES
 from swsr.upsampling import Upsampling
 
@@ -47,9 +47,6 @@ class Network2d(nn.Module):
         Add the bicubic upscaling of the input to the output, and pad nothing.
     """
 
-    _EDGE = 2
-    """Points of input beyond an edge that the last layer, and the bicubic skip, ask for."""
-
     def __init__(self, variables: int, scale: int, *, skip: bool) -> None:
         super().__init__()
         self.scale, self.skip = scale, skip
@@ -64,7 +61,7 @@ class Network2d(nn.Module):
             nn.Conv2d(shrunk, detail, 1), nn.ReLU(),
             Upsampling(detail, variables, scale),
         )  # fmt: skip
-        halo = 2 + depth + self._EDGE  # 5x5: 2 points; each 3x3: 1
+        halo = 2 + depth + DECONVOLUTION_REACH  # 5x5: 2 points; each 3x3: 1
         trim = halo if skip else 0
         self.reach = Reach(scale, trim=trim, halo=halo, num_frames=1, extends=skip)
         initialise(self.layers)
@@ -81,7 +78,7 @@ class Network2d(nn.Module):
             return high
         size = (low.shape[-2] * self.scale, low.shape[-1] * self.scale)
         bicubic = inner(resize(low, size), self.reach.trim * self.scale)
-        return bicubic + inner(high, self._EDGE * self.scale)
+        return bicubic + inner(high, DECONVOLUTION_REACH * self.scale)
 
 
 class Network3d(nn.Module):

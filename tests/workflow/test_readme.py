@@ -80,6 +80,14 @@ def test_make_run_ends_with_table_and_picture_and_then_has_nothing_to_do(clone):
     assert "install:" not in again
 
 
+@pytest.mark.chain
+def test_page_of_make_run_opens_without_errors_or_requests(clone, tmp_path, browse):
+    sh("make run", clone)  # nothing to do after the test above
+    page = clone / "results" / "default" / "report" / "report.html"
+    assert page.stat().st_size < 10e6
+    assert browse(page, tmp_path)[1] == []
+
+
 def test_make_test_is_what_ci_runs():
     assert re.search(r"^make test$", (REPOSITORY / ".ci" / "run").read_text(), re.MULTILINE)
 

@@ -1,50 +1,11 @@
 """The page of a finished chain in a real browser."""
 
 import re
-import shutil
-import subprocess
-from contextlib import suppress
 from html.parser import HTMLParser
 
-import debian
 import pytest
 
 pytestmark = pytest.mark.chain
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-def installed_browser():
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not installed_browser() and debian.can_install():
-        with suppress(RuntimeError):
-            debian.install("chromium")
-    found = installed_browser()
-    if not found:
-        pytest.skip("THE PAGE WAS OPENED IN NO BROWSER: no Chromium, and none could be installed")
-    return found
-
-
-@pytest.fixture(scope="module")
-def browse(browser):
-    """What a browser makes of a page with something added to it, and what its console says."""
-
-    def run(page, folder, more=""):
-        changed = folder / "page.html"
-        changed.write_text(page.read_text().replace("</body>", f"{more}</body>"))
-        done = subprocess.run(
-            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-             "--disable-background-networking", f"--user-data-dir={folder}/profile",
-             "--virtual-time-budget=3000", "--dump-dom", changed.as_uri()],
-            capture_output=True, text=True, timeout=300, check=True,
-        )  # fmt: skip
-        return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-    return run
 
 
 @pytest.fixture(scope="module")
