@@ -12,7 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import debian
-from chains import run_chain
+from chains import Chain, run_chain
+from filelock import FileLock
 from tiny import REPOSITORY, make_raw, make_stores, tiny_frames
 
 from swsr.__main__ import main
@@ -55,9 +56,22 @@ def raw(stores):
 
 
 @pytest.fixture(scope="session")
-def chain(tmp_path_factory):
-    """The finished chain of studies/tiny.yaml, run here; tests must leave it as it is."""
-    return run_chain(tmp_path_factory.mktemp("chain"), REPOSITORY / "studies" / "tiny.yaml")
+def chain(tmp_path_factory, worker_id):
+    """The finished chain of studies/tiny.yaml, run here; tests must leave it as it is.
+
+    Once for all processes of a run of the tests: the first that needs it makes it."""
+    configfile = REPOSITORY / "studies" / "tiny.yaml"
+    shared = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        shared = shared.parent
+    finished = Chain(shared / "chain", configfile)
+    with FileLock(shared / "chain.lock"):
+        if not finished.folder.exists():
+            finished.folder.mkdir()
+            run_chain(finished.folder, configfile)
+            return finished
+    assert (finished.folder / "results" / "tiny" / "report").exists(), "another process failed"
+    return finished
 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

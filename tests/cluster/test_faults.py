@@ -16,7 +16,7 @@ from workplace import NETWORK_2D, Workplace
 
 pytestmark = pytest.mark.cluster
 
-EPOCHS = 30
+EPOCHS = 50
 INTERRUPTED = 8
 """Epoch after which faults are injected."""
 
@@ -33,8 +33,8 @@ def prepared(make_workplace):
     (place.folder / "long.yaml").write_text(yaml.safe_dump({"train_2d": {"epochs": EPOCHS}}))
     place.configs.append("long.yaml")
     place.look_often()
-    stores = [f"results/tiny/downscale/seed_{seed}.json" for seed in (0, 1)]
-    assert place.run(*stores, "--cores", "2", profile=None) == 0, place.said()[-3000:]
+    store = "results/tiny/downscale/seed_0.json"
+    assert place.run(store, "--cores", "2", profile=None) == 0, place.said()[-3000:]
     return place
 
 
