@@ -69,8 +69,11 @@ def expand(config: Mapping[str, Any]) -> dict[str, Settings]:
         studies[f"{base.study}/experiments/{name}"] = Settings.from_mapping(
             merged, f"experiments.{name}"
         )
-    for repeat in range(1, base.repeats):
-        for folder, settings in list(studies.items())[: 1 + len(base.experiments)]:
+    first_seeds = list(studies.items())
+    for repeat in range(1, max(settings.repeats for settings in studies.values())):
+        for folder, settings in first_seeds:
+            if repeat >= settings.repeats:
+                continue
             seed = settings.seed + repeat
             again = folder if folder != base.study else f"{folder}/experiments/{BASE}"
             studies[f"{again}.seed_{seed}"] = settings.model_copy(update={"seed": seed})

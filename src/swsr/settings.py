@@ -416,7 +416,7 @@ class Settings(Strict):
                 raise ValueError(
                     f"experiments.{name}: name it by small letters, digits and _, and not base"
                 )
-            alien = set(changes) & {"study", "experiments", "repeats", "apply"}
+            alien = set(changes) & {"study", "experiments", "apply"}
             if alien:
                 raise ValueError(f"experiments.{name}.{min(alien)}: not for one experiment alone")
         return self

@@ -43,6 +43,13 @@ def test_repeats_are_everything_from_further_seeds():
     assert [name_of(folder) for folder in studies] == ["base", "l1"] * 3
 
 
+def test_an_experiment_may_have_fewer_seeds_than_the_study():
+    changes = {"once": {"repeats": 1}, "as_the_study": {}}
+    studies = expand(config(repeats=2, experiments=changes))
+    names = [name_of(folder) for folder in studies]
+    assert names == ["base", "once", "as_the_study", "base", "as_the_study"]
+
+
 def test_a_result_is_made_by_the_first_study_that_wants_it():
     changes = {
         "other_3d": {"train_3d": {"epochs": 1}},
