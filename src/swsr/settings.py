@@ -201,7 +201,17 @@ class Simulate(Strict):
     spinup_days: float = Field(ge=0)
     time_step_minutes: PositiveFloat
     jet_speed_m_s: PositiveFloat
+    jet_spread_m_s: float = Field(ge=0)
     diffusion_hours: PositiveFloat
+
+    @model_validator(mode="after")
+    def _jets_blow_east(self) -> Self:
+        if self.jet_spread_m_s >= self.jet_speed_m_s:
+            raise ValueError(
+                f"simulate.jet_spread_m_s {self.jet_spread_m_s:g} is not less than "
+                f"simulate.jet_speed_m_s {self.jet_speed_m_s:g}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _whole_steps(self) -> Self:

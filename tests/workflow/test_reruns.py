@@ -56,6 +56,7 @@ RERUNS = {
     "simulate.spinup_days": (2, CHAIN),
     "simulate.time_step_minutes": (30, CHAIN),
     "simulate.jet_speed_m_s": (70, CHAIN),
+    "simulate.jet_spread_m_s": (20, CHAIN),
     "simulate.diffusion_hours": (2, CHAIN),
     "extract.chunk_frames": (4, FROM_EXTRACT),
     "extract.shard_frames": (16, FROM_EXTRACT),

@@ -51,7 +51,7 @@ def simulate_frames(settings: Simulate, seed: int) -> xr.Dataset:
         When the run blows up, with the frame from which values are not finite.
     """
     model = _Model.build(settings)
-    initial = _initial_state(model.coords, settings.jet_speed_m_s, seed)
+    initial = _initial_state(model.coords, _jet_speed(settings, seed), seed)
     frames = jax.device_get(jax.jit(model.run)(initial))
     if not np.isfinite(frames["vorticity"]).all():
         frame = int(np.argmin(np.isfinite(frames["vorticity"]).all(axis=(1, 2))))
@@ -127,6 +127,13 @@ class _Model:
 def _mean_potential() -> float:
     height = shallow_water_states.get_default_parameters().mean_height
     return float(_SPECS.nondimensionalize(height) * _SPECS.g)
+
+
+def _jet_speed(settings: Simulate, seed: int) -> float:
+    """Of the jets of this seed in m/s: anywhere in jet_speed_m_s -+ jet_spread_m_s."""
+    # A generator of its own, so that the bumps of a seed do not depend on the spread.
+    deviation = np.random.default_rng([seed, 1]).uniform(-1, 1)
+    return settings.jet_speed_m_s + settings.jet_spread_m_s * deviation
 
 
 def _initial_state(
