@@ -15,7 +15,7 @@ from swsr import bicubic, physics
 from swsr.geometry import Geometry
 from swsr.grids import Grid, area_mean
 from swsr.spectra import Modes, coherence, distance_db, effective_resolution, holds_power
-from swsr.zarr_io import chunk_frames
+from swsr.zarr_io import frames_at_once
 
 COHERENT = 0.5
 """Coherence with the truth down to which a scale counts as resolved."""
@@ -112,7 +112,7 @@ def diagnose(
     low: xr.Dataset,
     modes: Modes | None,
 ) -> Diagnosis:
-    """Diagnose a series of whole frames, reading a chunk at a time.
+    """Diagnose a series of whole frames, reading some chunks at a time.
 
     Parameters
     ----------
@@ -125,11 +125,11 @@ def diagnose(
     modes
         Of that grid, from `spectra.make_modes`.
     """
-    size, parts = chunk_frames(truth), []
+    size, parts = frames_at_once(truth), []
     num_frames = truth.sizes["time"]
     with_spectra = np.arange(num_frames) % -(-num_frames // SPECTRA_FRAMES) == 0
     for first in range(0, num_frames, size):
-        # Each chunk comes with the last frame of the one before, for the change from it.
+        # Each block comes with the last frame of the one before, for the change from it.
         block = slice(max(first - 1, 0), first + size)
         ours, theirs, coarse = (part.isel(time=block).load() for part in (result, truth, low))
         spectral = with_spectra[block].copy()

@@ -15,7 +15,7 @@ from swsr.checkpoint import Card
 from swsr.grids import Grid
 from swsr.networks import TRIM_POINTS
 from swsr.settings import PACK_FRAMES
-from swsr.zarr_io import chunk_frames, stack_variables
+from swsr.zarr_io import frames_at_once, stack_variables
 
 MARGIN = PACK_FRAMES // 2
 """Frames at each end of a set that are not the centre of a pack inside the set."""
@@ -76,7 +76,7 @@ def score_frames(
     the same weighted by area, as are `rmse_*` and `mae_*`, in the variable's unit, and `acc_*`.
     """
     assert pair.result.sizes == pair.truth.sizes
-    size = chunk_frames(pair.truth)
+    size = frames_at_once(pair.truth)
     for first in range(0, pair.truth.sizes["time"], size):
         block = slice(first, first + size)
         result, truth = (each.isel(time=block).load() for each in (pair.result, pair.truth))

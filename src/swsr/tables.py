@@ -145,17 +145,15 @@ def comparison_table(summary: pd.DataFrame) -> str:
             f"{row['psnr']:.2f}" + _deviation(row["psnr_deviation"]),
             f"{row['gain']:+.2f}",
             f"{row['ssim']:.4f}",
-            *(_whole(row[key]) for key in ("parameters", "epochs", "seconds")),
+            *(_whole(row[key]) for key in ("seeds", "parameters", "epochs", "seconds")),
         ]
         for row in summary.to_dict("records")
     ]
     header = ["experiment", "test frames", "PSNR (dB)", "gain (dB)", "SSIM"]
-    header += ["parameters", "epochs", "training (s)"]
-    seeds = int(summary["seeds"].max())
-    over = f"Means over {seeds} seeds; ± is their standard deviation." if seeds > 1 else "One seed."
+    header += ["seeds", "parameters", "epochs", "training (s)"]
     notes = [
-        f"{over} Interpolation has no seed. Cost is that of the last training of a chain, by the",
-        "clock, on whatever ran beside it.",
+        "Means over seeds; ± is their standard deviation. Interpolation has no seed. Cost is that of",
+        "the last training of a chain, by the clock, on whatever ran beside it.",
     ]
     return _table(header, rows, left=2) + "\n" + "\n".join(notes) + "\n"
 

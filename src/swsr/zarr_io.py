@@ -122,6 +122,13 @@ def chunk_frames(dataset: xr.Dataset) -> int:
     return int(dataset.chunksizes["time"][0])
 
 
+def frames_at_once(dataset: xr.Dataset) -> int:
+    """Frames to read in one call: a chunk, or several where chunks are small."""
+    chunk = max(dataset.chunksizes["time"])  # the first of a part of a store may be cut
+    chunk_bytes = dataset.nbytes // dataset.sizes["time"] * chunk
+    return chunk * max(1, _TOGETHER_BYTES // chunk_bytes)
+
+
 def input_digests(manifests: list[Path]) -> dict[str, str]:
     """Stage and series of each manifest -> digest of its store."""
     return {

@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import dask.array
 import numpy as np
 import pytest
 import xarray as xr
@@ -13,6 +14,7 @@ from swsr.zarr_io import (
     StoredFrames,
     StoreWriter,
     fill_store,
+    frames_at_once,
     open_frames,
     read_manifest,
     stack_variables,
@@ -202,3 +204,13 @@ def test_channels_are_in_the_order_asked_for(tmp_path):
     stacked = stack_variables(dataset, ("b", "a"))
     np.testing.assert_array_equal(stacked[:, 0], dataset["b"])
     np.testing.assert_array_equal(stacked[:, 1], dataset["a"])
+
+
+def test_frames_that_are_read_together_are_whole_chunks_of_some_megabytes(tmp_path):
+    _, high = make_stores(tmp_path, tiny_frames(30), chunk_frames=4)
+    part = open_frames(high).isel(time=slice(2, 30))
+    assert part.chunksizes["time"][0] == 2
+    assert frames_at_once(part) % 4 == 0
+    assert 3 * 2**20 < frames_at_once(part) * part.nbytes / part.sizes["time"] <= 4 * 2**20
+    large = dask.array.zeros((9, 2000, 1000), chunks=(3, -1, -1))
+    assert frames_at_once(xr.Dataset({"x": (("time", "lat", "lon"), large)})) == 3

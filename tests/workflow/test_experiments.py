@@ -50,7 +50,8 @@ def test_table_has_means_over_seeds(compared):
     chosen = (rows["experiment"] == "l1") & (rows["method"] == "network_2d")
     mean = rows.loc[chosen, "psnr"].mean()
     [line] = [line for line in (folder / "table.md").read_text().splitlines() if "| l1 " in line]
-    assert f"{mean:.2f}" in line
+    assert f"{mean:.2f} ±" in line
+    assert line.split("|")[6].strip() == "2"  # seeds
 
 
 def test_what_experiments_share_is_made_once(compared):
@@ -64,5 +65,5 @@ def test_what_experiments_share_is_made_once(compared):
 def test_one_changed_experiment_runs_alone(compared):
     changed = {"experiments": {"l1": {"train_2d": {"epochs": 3}}}}
     jobs = compared.would_run(changed)
-    assert jobs == {"train_2d": 2, "infer_2d": 6, "evaluate": 2, "compare": 1}
+    assert jobs == {"train_2d": 2, "infer_2d": 4, "evaluate": 2, "compare": 1}
     assert compared.would_run() == {}

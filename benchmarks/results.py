@@ -1,0 +1,90 @@
+"""The study's table: `snakemake` on a config of studies/, and what it found into docs/results.md.
+
+    python benchmarks/results.py half [--cores 2]
+
+Results that are there already are not made again, so that an interrupted run goes on.
+"""
+
+import argparse
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+from bench import FOLDER, put
+from measure import machine, table
+
+from swsr.chain_record import read_records
+
+ROOT = FOLDER.parent
+PAGE = ROOT / "docs" / "results.md"
+OURS = ("ours", "residual")
+"""Experiments whose networks have no more parameters than the study's."""
+BASELINES = ("srcnn", "fsrcnn", "edsr")
+LEAST_3D, LEAST_OURS = 1.25, 5.0
+"""What the study's 3D network added to its 2D network, and what ours are to be above both; dB."""
+
+
+def targets(rows: pd.DataFrame) -> str:
+    """What the project set out to show, and what the run found, from compare/table.csv."""
+    mean = rows.groupby(["experiment", "method"])["psnr"].mean().to_dict()
+    study_2d, study = mean["base", "network_2d"], mean["base", "combined_processed"]
+    chains = {name: mean[name, "combined_processed"] for name in OURS}
+    ours = max(chains, key=lambda name: chains[name])
+    baselines = {name: mean[name, "network_2d"] for name in BASELINES}
+    baselines |= {name: mean["base", name] for name in ("bicubic", "spectral")}
+    nearest = max(baselines, key=lambda name: baselines[name])
+    found = [
+        ("3D on 2D results, above the study's 2D network", study - study_2d, LEAST_3D),
+        (f"our best chain ({ours}), above the study's", chains[ours] - study, LEAST_OURS),
+        (f"and above the best baseline ({nearest})", chains[ours] - baselines[nearest], 0.0),
+    ]
+    judged = [
+        [what, f"{least:+.2f}", f"{gain:+.2f}", "yes" if gain >= least else "**no**"]
+        for what, gain, least in found
+    ]
+    spoilt = mean["base", "combined_raw"] - study_2d
+    control = ["3D trained on interpolated frames, fed with 2D results", "told", f"{spoilt:+.2f}"]
+    header = ["PSNR of test frames, mean over seeds, dB", "wanted", "measured", "met"]
+    return table(header, [*judged, [*control, ""]])
+
+
+def page(study: str) -> str:
+    """What stands between the markers of a study."""
+    results = ROOT / "results" / study
+    rows = pd.read_csv(results / "compare" / "table.csv")
+    commits = sorted({str(record["commit"]) for record in read_records(results)})
+    made = machine()
+    origin = (
+        f"`python benchmarks/results.py {study}`, {made['date']}, {made['processor']}, commit "
+        f"{', '.join(commits)}.\n"
+    )
+    compared = (results / "compare" / "table.md").read_text()
+    study_tables = (results / "evaluate" / "tables.md").read_text().replace("## ", "#### ")
+    return "\n".join(
+        [
+            origin,
+            targets(rows),
+            "### All experiments\n",
+            compared,
+            "### The study's networks, first seed, in the study's layout\n",
+            study_tables,
+        ]
+    )
+
+
+def main() -> None:
+    """Run Snakemake and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("study", choices=["half", "paper"])
+    parser.add_argument("--cores", default="2")
+    given = parser.parse_args()
+    config = str(Path("studies", f"{given.study}.yaml"))
+    subprocess.run(
+        ["snakemake", "--cores", given.cores, "--rerun-incomplete", "--configfile", config],
+        cwd=ROOT, check=True,
+    )  # fmt: skip
+    PAGE.write_text(put(PAGE.read_text(), given.study, page(given.study)))
+
+
+if __name__ == "__main__":
+    main()
