@@ -152,8 +152,8 @@ def comparison_table(summary: pd.DataFrame) -> str:
     header = ["experiment", "test frames", "PSNR (dB)", "gain (dB)", "SSIM"]
     header += ["seeds", "parameters", "epochs", "training (s)"]
     notes = [
-        "Means over seeds; ± is their standard deviation. Interpolation has no seed. Cost is that of",
-        "the last training of a chain, by the clock, on whatever ran beside it.",
+        "Means over seeds; ± is their standard deviation. Interpolation has no seed. Cost is that",
+        "of the last training of a chain, by the clock, on whatever ran beside it.",
     ]
     return _table(header, rows, left=2) + "\n" + "\n".join(notes) + "\n"
 
