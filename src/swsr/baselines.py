@@ -9,7 +9,7 @@ so that a comparison is one of layers and not of edges. Weights start as in `lay
 from torch import Tensor, nn
 
 from swsr.bicubic import resize
-from swsr.layers import DECONVOLUTION_REACH, Reach, initialise, inner
+from swsr.layers import DECONVOLUTION_REACH, Reach, Residual, initialise, inner
 from swsr.upsampling import Upsampling
 
 _BICUBIC_REACH = 2
@@ -86,18 +86,6 @@ class Fsrcnn(nn.Module):
         return inner(high, DECONVOLUTION_REACH * self.reach.scale)
 
 
-class _Residual(nn.Module):
-    """Layers of 3x3 kernels that pad nothing, with their input, cropped, added to their output."""
-
-    def __init__(self, *layers: nn.Module) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, features: Tensor) -> Tensor:
-        residual: Tensor = self.layers(features)
-        return inner(features, (features.shape[-1] - residual.shape[-1]) // 2) + residual
-
-
 class Edsr(nn.Module):
     """EDSR with 2 residual blocks of 12 features: about the parameters of FSRCNN.
 
@@ -120,10 +108,10 @@ class Edsr(nn.Module):
         def conv(outputs: int = features) -> nn.Conv2d:
             return nn.Conv2d(features, outputs, 3)
 
-        blocks = [_Residual(conv(), nn.ReLU(), conv()) for _ in range(depth)]
+        blocks = [Residual(conv(), nn.ReLU(), conv()) for _ in range(depth)]
         self.layers = nn.Sequential(
             nn.Conv2d(variables, features, 3),
-            _Residual(*blocks, conv()),
+            Residual(*blocks, conv()),
             conv(features * scale**2), nn.PixelShuffle(scale),
             conv(variables),
         )  # fmt: skip

@@ -40,12 +40,14 @@ def windows(length: int, size: int, reach: Reach) -> Iterator[Window]:
     """Windows that cover `length` points of input with `size` points of input or fewer each.
 
     At the edges of the domain a window ends with the domain, so that a padded layer pads there
-    exactly as it does over the whole frame.
+    exactly as it does over the whole frame. All begin with a whole block of the network's.
     """
     first, last = reach.trim, length - reach.trim
+    size = -(-size // reach.block) * reach.block
     for start in range(first, last, size):
         stop = min(start + size, last)
-        read = slice(max(0, start - reach.halo), min(length, stop + reach.halo))
+        begin = (start - reach.halo) // reach.block * reach.block
+        read = slice(max(0, begin), min(length, stop + reach.halo))
         offset = read.start + reach.trim
         yield Window(
             read,

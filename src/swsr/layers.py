@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+ANOMALY, CORRECTION = 0.1, 0.01
+"""Sizes of anomalies from 1/2, and of corrections to a skip, in fields scaled to [0, 1]: the units
+in which layers work best."""
+
 DECONVOLUTION_REACH = 2
 """Points of input beyond an edge that the transposed convolution asks for, at any scale; and Keys'
 kernel."""
@@ -25,6 +29,8 @@ class Reach:
         Consecutive frames read for one frame of output.
     extends
         Whether frames are given with `trim` more points on each side, which makes the output whole.
+    block
+        Side of the squares of input points, counted from the first, that are taken as one.
     """
 
     scale: int
@@ -32,6 +38,7 @@ class Reach:
     halo: int
     num_frames: int
     extends: bool
+    block: int = 1
 
     @property
     def margin(self) -> int:
@@ -42,6 +49,19 @@ class Reach:
 def inner(frames: Tensor, points: int) -> Tensor:
     """Frames (..., lat, lon) without so many points, one or more, on each side."""
     return frames[..., points:-points, points:-points]
+
+
+class Residual(nn.Module):
+    """Layers of 3x3 kernels that pad nothing, with their input, cropped, added to their output."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(n, channels, lat, lon) -> the same, smaller by what the layers take off."""
+        residual: Tensor = self.layers(features)
+        return inner(features, (features.shape[-1] - residual.shape[-1]) // 2) + residual
 
 
 def initialise(layers: nn.Module) -> None:

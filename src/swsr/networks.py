@@ -14,8 +14,8 @@ other.
 `study_2d` is FSRCNN (Dong, Loy and Tang 2016, arXiv 1608.00367, section 3.3: d = 56, s = 12,
 m = 4) with ReLU for PReLU; `study_3d` is the study's shortened 3DSRnet (after Kim et al. 2018,
 arXiv 1812.09079). `skip_2d` and `skip_3d` are the same layers, which now learn only what is added
-to the bicubic upscaling (2D) or to the centre frame (3D). Networks of others, to compare with, are
-in `baselines`.
+to the bicubic upscaling (2D) or to the centre frame (3D). Other layers of ours are in `residual`,
+networks of others, to compare with, in `baselines`.
 """
 
 from torch import Tensor, nn
@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from swsr.baselines import Edsr, Fsrcnn, Srcnn
 from swsr.bicubic import resize
 from swsr.joint import NetworkJoint
-from swsr.layers import DECONVOLUTION_REACH, Reach, initialise, inner
+from swsr.layers import ANOMALY, CORRECTION, DECONVOLUTION_REACH, Reach, initialise, inner
+from swsr.residual import Fusion3d, SubPixel2d
 from swsr.settings import PACK_FRAMES
 from swsr.upsampling import Upsampling
 
@@ -98,8 +99,6 @@ class Network3d(nn.Module):
     the mean, and training stays at the skip.
     """
 
-    _ANOMALY, _CORRECTION = 0.1, 0.01
-
     def __init__(self, variables: int, *, skip: bool) -> None:
         super().__init__()
         self.skip = skip
@@ -134,13 +133,14 @@ class Network3d(nn.Module):
         if not self.skip:
             sharpened: Tensor = self.layers(pack)
             return sharpened
-        correction = self.layers((pack - 0.5) / self._ANOMALY) * self._CORRECTION
+        correction = self.layers((pack - 0.5) / ANOMALY) * CORRECTION
         return inner(pack[:, :, PACK_FRAMES // 2], self.reach.trim) + correction
 
 
-Network = Network2d | Network3d | NetworkJoint | Srcnn | Fsrcnn | Edsr
+Network = Network2d | Network3d | NetworkJoint | SubPixel2d | Fusion3d | Srcnn | Fsrcnn | Edsr
 
-_BASELINES: dict[str, type[Srcnn | Fsrcnn | Edsr]] = {
+_OTHERS_2D: dict[str, type[SubPixel2d | Srcnn | Fsrcnn | Edsr]] = {
+    "subpixel_2d": SubPixel2d,
     "srcnn_2d": Srcnn,
     "fsrcnn_2d": Fsrcnn,
     "edsr_2d": Edsr,
@@ -155,8 +155,10 @@ def build_network(name: str, variables: int, scale: int) -> Network:
     ValueError
         When no network has that name.
     """
-    if name in _BASELINES:
-        return _BASELINES[name](variables, scale)
+    if name in _OTHERS_2D:
+        return _OTHERS_2D[name](variables, scale)
+    if name == "fusion_3d":
+        return Fusion3d(variables)
     kind, _, dimension = name.partition("_")
     known, skip = kind in ("study", "skip"), kind == "skip"
     if known and dimension == "2d":
@@ -168,7 +170,7 @@ def build_network(name: str, variables: int, scale: int) -> Network:
         return NetworkJoint(first, then, first_3d=dimension == "3d_first_joint")
     raise ValueError(
         f"unknown network {name!r}: use study_ or skip_ before 2d, 3d, joint or 3d_first_joint, "
-        f"or {', '.join(_BASELINES)}"
+        f"or {', '.join([*_OTHERS_2D, 'fusion_3d'])}"
     )
 
 

@@ -300,13 +300,13 @@ class Train(Strict):
 class Train2d(Train):
     """How the 2D network is trained."""
 
-    network: Literal["study_2d", "skip_2d", "srcnn_2d", "fsrcnn_2d", "edsr_2d"]
+    network: Literal["study_2d", "skip_2d", "subpixel_2d", "srcnn_2d", "fsrcnn_2d", "edsr_2d"]
 
 
 class Train3d(Train):
     """How the 3D network is trained, once for each of its inputs."""
 
-    network: Literal["study_3d", "skip_3d"]
+    network: Literal["study_3d", "skip_3d", "fusion_3d"]
 
     @model_validator(mode="after")
     def _patch_leaves_points(self) -> Self:
@@ -463,6 +463,20 @@ class Settings(Strict):
                 "train_joint.network study_joint takes more points off each side at scale "
                 f"{self.downscale.scale} than methods are compared without: use skip_joint"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _joint_starts_from_its_parts(self) -> Self:
+        if "joint" not in self.methods or self.train_joint.start != "trained":
+            return self
+        kind, _, _ = self.train_joint.network.partition("_")
+        for stage, part in (("train_2d", f"{kind}_2d"), ("train_3d", f"{kind}_3d")):
+            network = getattr(self, stage).network
+            if network != part:
+                raise ValueError(
+                    f"train_joint.start is trained, but {stage}.network {network} is no part of "
+                    f"{self.train_joint.network}: use {part}, or start: random"
+                )
         return self
 
     @model_validator(mode="after")

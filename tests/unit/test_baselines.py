@@ -62,7 +62,7 @@ def test_documented_table_is_that_of_the_networks():
     documented = {name: (parameters, cost) for name, parameters, cost in rows}
     assert documented == {
         name: (f"{count_parameters(build_network(name, 1, 2)):,}", f"{multiply_adds(name, 2):,}")
-        for name in ("study_2d", "skip_2d", *WEIGHTS)
+        for name in ("study_2d", "skip_2d", "subpixel_2d", *WEIGHTS)
     }
 
 

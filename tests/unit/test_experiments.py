@@ -120,6 +120,28 @@ def test_tables_of_the_study_train_every_network_and_loss(name):
 
 
 @pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"train_2d": "study_2d"}, "train_2d.network study_2d is no part of skip_joint: use skip_2d"),
+        ({"train_2d": "subpixel_2d"}, "subpixel_2d is no part of skip_joint: use skip_2d"),
+        ({"train_3d": "fusion_3d"}, "fusion_3d is no part of skip_joint: use skip_3d"),
+        ({"train_joint": "study_joint"}, "skip_2d is no part of study_joint: use study_2d"),
+    ],
+)
+def test_joint_network_starts_only_from_networks_of_its_kind(changes, words):
+    def settings(start):
+        asked = config(methods=["network_2d", "joint"])
+        asked["train_joint"] = asked["train_joint"] | {"start": start}
+        for section, network in changes.items():
+            asked[section] = asked[section] | {"network": network}
+        return expand(asked)
+
+    with pytest.raises(ValueError, match=words):
+        settings("trained")
+    settings("random")
+
+
+@pytest.mark.parametrize(
     ("experiments", "words"),
     [
         ({"base": {}}, "experiments.base: name it"),

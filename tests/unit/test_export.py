@@ -39,7 +39,8 @@ def trained(name, scale):
 @pytest.mark.parametrize(
     ("name", "scale"),
     [("study_2d", 2), ("skip_2d", 2), ("skip_2d", 3), ("study_3d", 1), ("skip_3d", 1),
-     ("srcnn_2d", 2), ("fsrcnn_2d", 2), ("edsr_2d", 3), ("skip_joint", 2)],
+     ("srcnn_2d", 2), ("fsrcnn_2d", 2), ("edsr_2d", 3), ("skip_joint", 2),
+     ("subpixel_2d", 2), ("subpixel_2d", 3), ("fusion_3d", 1)],
 )  # fmt: skip
 def test_onnx_runtime_agrees_with_torch(name, scale, tmp_path):
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")

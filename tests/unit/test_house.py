@@ -37,7 +37,7 @@ LAYERS = [
     ["charts"],
     ["pictures"],
     ["layers", "upsampling"],
-    ["joint", "baselines", "networks", "communication"],
+    ["joint", "baselines", "residual", "networks", "communication"],
     ["zarr_io"],
     ["checkpoint", "inference", "patches", "run", "sharing", "diagnosis"],
     ["model_card"],

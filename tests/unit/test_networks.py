@@ -10,7 +10,7 @@ from swsr.geometry import Geometry
 from swsr.inference import packs
 from swsr.networks import build_network, count_parameters
 
-NAMES_2D = ["study_2d", "skip_2d", "srcnn_2d", "fsrcnn_2d", "edsr_2d"]
+NAMES_2D = ["study_2d", "skip_2d", "subpixel_2d", "srcnn_2d", "fsrcnn_2d", "edsr_2d"]
 # The study's own table, channels last: (frames, lat, lon, channels), parameters.
 STUDY_3D = [
     ((5, 318, 640, 32), 2432),
@@ -82,12 +82,13 @@ def test_2d_multiplies_the_grid_by_the_scale(name, scale):
     assert output.shape == (2, 3, 7 * scale, 9 * scale)
 
 
-@pytest.mark.parametrize(("name", "lost"), [("study_3d", 4), ("skip_3d", 0)])
+@pytest.mark.parametrize(("name", "lost"), [("study_3d", 4), ("skip_3d", 0), ("fusion_3d", 0)])
 def test_only_the_studys_3d_network_loses_points(name, lost):
     network = build_network(name, 3, 1)
     beyond = 2 * network.reach.margin
-    output = network(torch.rand(2, 3, 5, 12 + beyond, 16 + beyond))
-    assert output.shape == (2, 3, 12 - lost, 16 - lost)
+    for lat, lon in ((12, 16), (13, 17)):
+        output = network(torch.rand(2, 3, 5, lat + beyond, lon + beyond))
+        assert output.shape == (2, 3, lat - lost, lon - lost)
 
 
 def test_untrained_skip_networks_are_the_interpolation_and_the_centre_frame():
@@ -96,18 +97,21 @@ def test_untrained_skip_networks_are_the_interpolation_and_the_centre_frame():
     for name, scale, expected in (
         ("skip_2d", 2, bicubic.upscale(frames, 2, globe)),
         ("skip_3d", 1, frames[2:3]),
+        ("subpixel_2d", 2, bicubic.upscale(frames, 2, globe)),
+        ("subpixel_2d", 3, bicubic.upscale(frames, 3, globe)),
+        ("fusion_3d", 1, frames[2:3]),
     ):
         network = build_network(name, 1, scale)
         extended = globe.extend(frames, network.reach.margin, network.reach.margin)
         samples = torch.from_numpy(packs(extended, network.reach.num_frames).copy())
-        np.testing.assert_allclose(network(samples).detach(), expected, atol=1e-6)
+        np.testing.assert_allclose(network(samples).detach(), expected, atol=3e-6)
 
 
 @pytest.mark.parametrize(
     ("name", "scale"),
     [
         *product(NAMES_2D, [2, 3, 4]),
-        *product(["study_3d", "skip_3d"], [1]),
+        *product(["study_3d", "skip_3d", "fusion_3d"], [1]),
     ],
 )
 def test_no_point_beyond_the_halo_has_influence(name, scale):

@@ -17,7 +17,8 @@ from swsr.settings import Train2d
 
 CPU = torch.device("cpu")
 BASELINES = ["srcnn_2d", "fsrcnn_2d", "edsr_2d"]
-ALL = ["study_2d", "skip_2d", "study_3d", "skip_3d", *BASELINES]
+OURS = ["skip_2d", "skip_3d", "subpixel_2d", "fusion_3d"]
+ALL = ["study_2d", "study_3d", *OURS, *BASELINES]
 GLOBE = Geometry("pole", "periodic")
 BOX = Geometry("edge", "edge")
 AS_IS = Scaling(np.zeros(1), np.ones(1))
@@ -49,17 +50,31 @@ def test_result_does_not_depend_on_the_window(network, window_points):
     np.testing.assert_allclose(parts, whole, atol=1e-5 * np.abs(whole).max())
 
 
-@pytest.mark.parametrize("network", ["skip_2d", "skip_3d", *BASELINES], indirect=True)
+@pytest.mark.parametrize("network", ["fusion_3d"], indirect=True)
+@pytest.mark.parametrize("window_points", [7, 16])
+def test_half_a_block_at_the_end_is_completed(network, window_points):
+    frames = np.random.default_rng(0).random((6, 1, 25, 41), dtype="float32")
+    whole = infer(network, frames, GLOBE)
+    assert whole.shape == (2, 1, 25, 41)
+    even = infer(network, frames[..., :24, :40], BOX)
+    # Farther from the edges than the network reaches, they see the same points.
+    seen = (..., slice(None, 24 - 11), slice(11, 40 - 11))
+    parts = infer(network, frames, BOX, window_points)
+    np.testing.assert_allclose(parts[seen], even[seen], atol=1e-5 * np.abs(even).max())
+
+
+@pytest.mark.parametrize("network", [*OURS, *BASELINES], indirect=True)
 def test_rolled_longitude_rolls_the_result(network):
     """To rounding: there is no seam at longitude 0."""
     frames = np.random.default_rng(0).random((5, 1, 24, 40), dtype="float32")
     whole = infer(network, frames, GLOBE)
-    rolled = infer(network, np.roll(frames, 7, axis=-1), GLOBE)
-    expected = np.roll(whole, 7 * network.reach.scale, axis=-1)
+    points = 7 * network.reach.block
+    rolled = infer(network, np.roll(frames, points, axis=-1), GLOBE)
+    expected = np.roll(whole, points * network.reach.scale, axis=-1)
     np.testing.assert_allclose(rolled, expected, atol=1e-5 * np.abs(whole).max())
 
 
-@pytest.mark.parametrize("network", ["skip_2d", "skip_3d"], indirect=True)
+@pytest.mark.parametrize("network", OURS, indirect=True)
 def test_a_pole_is_like_the_interior(network):
     """The result at both poles is that of frames in which the meridians really go on."""
     frames = np.random.default_rng(0).random((5, 1, 24, 40), dtype="float32")
