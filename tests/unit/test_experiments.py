@@ -122,7 +122,10 @@ def test_tables_of_the_study_train_every_network_and_loss(name):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"train_2d": "study_2d"}, "train_2d.network study_2d is no part of skip_joint: use skip_2d"),
+        (
+            {"train_2d": "study_2d"},
+            "train_2d.network study_2d is no part of skip_joint: use skip_2d",
+        ),
         ({"train_2d": "subpixel_2d"}, "subpixel_2d is no part of skip_joint: use skip_2d"),
         ({"train_3d": "fusion_3d"}, "fusion_3d is no part of skip_joint: use skip_3d"),
         ({"train_joint": "study_joint"}, "skip_2d is no part of study_joint: use study_2d"),
