@@ -44,6 +44,10 @@ _STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         "interpolate low-resolution frames back to the high grid",
         {"settings": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
     ),
+    "upscale_spectral": (
+        "interpolate them by spherical harmonics or waves: a baseline",
+        {"settings": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
+    ),
     "train_2d": (
         "train the 2D network",
         {"settings": _ONE, "low": _MANY, "high": _MANY, "output": _ONE},

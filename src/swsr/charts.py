@@ -23,6 +23,7 @@ from swsr.maps import Colours
 STYLES: dict[str, dict[str, Any]] = {
     "truth": {"color": "#000000", "linestyle": "-", "linewidth": 2.2},
     "bicubic": {"color": "#E69F00", "linestyle": "--"},
+    "spectral": {"color": "#999999", "linestyle": (0, (1, 1))},
     "network_2d": {"color": "#0072B2", "linestyle": "-"},
     "network_3d_raw": {"color": "#CC79A7", "linestyle": ":"},
     "combined_raw": {"color": "#D55E00", "linestyle": (0, (4, 1, 1, 1, 1, 1))},

@@ -20,6 +20,7 @@ STAGE_OF: dict[Method, str] = {
     "network_3d_processed": "infer_3d/processed_on_processed",
     "combined_raw": "infer_3d/raw_on_processed",
     "joint": "infer_joint",
+    "spectral": "upscale_spectral",
 }
 """The stage that makes the frames of each method."""
 
@@ -28,6 +29,7 @@ _UPSTREAM = {
     "extract": ("simulate",),
     "downscale": ("extract",),
     "upscale": ("downscale",),
+    "upscale_spectral": ("downscale",),
     "train_2d": ("downscale", "extract"),
     "infer_2d": ("train_2d", "downscale"),
     "train_3d/raw": ("upscale", "extract"),
@@ -92,7 +94,7 @@ def trainings(method: Method, settings: Settings) -> list[str]:
 
 
 def trained_by(method: Method) -> str:
-    """The training of the last network that a method's frames go through."""
+    """The training of the last network that the frames of a method with networks go through."""
     return next(each for each in _UPSTREAM[STAGE_OF[method]] if each.startswith("train_"))
 
 

@@ -31,6 +31,7 @@ _MARKS: dict[str, dict[str, Any]] = {
         ("combined_raw", "#D55E00", "x"),
         ("combined_processed", "#009E73", "D"),
         ("joint", "#56B4E9", "s"),
+        ("spectral", "#999999", "|"),
     )
 }
 

@@ -29,12 +29,14 @@ PACK_FRAMES = 5
 Role: TypeAlias = Literal["train", "test"]
 Set: TypeAlias = Literal["train", "validation", "test"]
 Method: TypeAlias = Literal[
-    "network_2d", "network_3d_raw", "network_3d_processed", "combined_raw", "joint"
+    "network_2d", "network_3d_raw", "network_3d_processed", "combined_raw", "joint", "spectral"
 ]
 """How frames are restored, beside interpolation: by the 2D network; by 3D networks on interpolated
 frames or on 2D results; by the 3D network that was trained on interpolated frames on 2D results;
-by a 2D and a 3D network that were trained as one."""
+by a 2D and a 3D network that were trained as one; by spectral interpolation."""
 
+INTERPOLATIONS = ("bicubic", "spectral")
+"""What frames are restored by without any network, the first of them always."""
 
 SIMULATED = ("vorticity", "divergence", "depth", "u", "v")
 """Variables of the embedded simulation."""
@@ -456,6 +458,14 @@ class Settings(Strict):
         return self
 
     @model_validator(mode="after")
+    def _networks_are_compared(self) -> Self:
+        if not set(self.methods).difference(INTERPOLATIONS):
+            raise ValueError(
+                "methods name no network, but figures are of values scaled as for one: add one"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _joint_keeps_points(self) -> Self:
         wide = self.downscale.scale > 2
         if "joint" in self.methods and self.train_joint.network == "study_joint" and wide:
@@ -498,7 +508,7 @@ class Settings(Strict):
         methods, scale = set(self.methods), self.downscale.scale
         from_trained = "joint" in methods and self.train_joint.start == "trained"
         sides = {"train_2d": num_points // scale}
-        if from_trained or methods - {"network_2d", "joint"}:
+        if from_trained or methods - {"network_2d", "joint", *INTERPOLATIONS}:
             sides["train_3d"] = num_points
         if "joint" in methods:
             sides["train_joint"] = num_points // scale
@@ -557,6 +567,7 @@ class Settings(Strict):
             "extract": ExtractStage(**self._read_as_source(), **self.extract.model_dump()),
             "downscale": self.downscale,
             "upscale": self.downscale,
+            "upscale_spectral": self.downscale,
             "train_2d": TrainStage(
                 seed=self.seed,
                 scale=self.downscale.scale,

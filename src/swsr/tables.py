@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from swsr.gate import FIGURES, Verdict, split_key
+from swsr.settings import INTERPOLATIONS
 
 LABELS = {
     "bicubic": "bicubic interpolation",
@@ -15,6 +16,7 @@ LABELS = {
     "combined_raw": "2D, then 3D trained on interpolated frames",
     "combined_processed": "2D, then 3D trained on 2D results",
     "joint": "2D and 3D as one network",
+    "spectral": "spectral interpolation",
 }
 
 STUDY_PSNR = {
@@ -170,7 +172,7 @@ def gate_lines(verdicts: Mapping[str, Mapping[str, Verdict]]) -> str:
     """A line per network: on how many figures it beats interpolation, and on which it does not."""
     lines = []
     for method, of_figures in verdicts.items():
-        if method == "network_3d_processed":
+        if method in (*INTERPOLATIONS, "network_3d_processed"):
             continue
         known = {key: verdict for key, verdict in of_figures.items() if verdict != "not available"}
         better = sum(verdict == "better" for verdict in known.values())

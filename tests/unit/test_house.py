@@ -23,6 +23,7 @@ LAYERS = [
         "provenance",
         "status",
         "bicubic",
+        "spectral_interpolation",
         "scaling",
         "losses",
         "metrics",

@@ -56,6 +56,7 @@ def settings(**sections):
         ({"source": {"every": 0}}, "source.every is 0"),
         ({"source": {"format": "excel"}}, "source.format is 'excel'"),
         ({"source": {"periodic": ["time"]}}, "source.periodic.0 is 'time'"),
+        ({"methods": ["spectral"]}, "methods name no network"),
         ({"study": "../elsewhere"}, "study is '../elsewhere'"),
     ],
 )

@@ -24,6 +24,7 @@ METHODS = {
     "combined_raw",
     "combined_processed",
     "joint",
+    "spectral",
 }
 
 

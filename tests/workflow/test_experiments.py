@@ -22,7 +22,7 @@ def compared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("experiments")
     config = yaml.safe_load((REPOSITORY / "studies" / "tiny.yaml").read_text())
     config |= {
-        "methods": ["network_2d"],
+        "methods": ["network_2d", "spectral"],
         "experiments": {"l1": {"train_2d": {"loss": "l1"}}},
         "repeats": 2,
     }
@@ -52,6 +52,15 @@ def test_table_has_means_over_seeds(compared):
     [line] = [line for line in (folder / "table.md").read_text().splitlines() if "| l1 " in line]
     assert f"{mean:.2f} ±" in line
     assert line.split("|")[6].strip() == "2"  # seeds
+
+
+def test_interpolation_costs_nothing_and_has_one_row(compared):
+    folder = compared.folder / "results" / "tiny" / "compare"
+    rows = pd.read_csv(folder / "table.csv")
+    spectral = rows[rows["method"] == "spectral"]
+    assert len(spectral) == len(STUDIES)
+    assert spectral["ranks"].isna().all()
+    assert (folder / "table.md").read_text().count("spectral interpolation") == 1
 
 
 def test_what_experiments_share_is_made_once(compared):

@@ -12,14 +12,14 @@ import yaml
 REPOSITORY = Path(__file__).parent.parent.parent
 
 STAGES = (
-    "simulate", "extract", "downscale", "upscale", "train_2d", "infer_2d", "train_3d", "infer_3d",
-    "train_joint", "infer_joint", "evaluate", "report", "compare",
+    "simulate", "extract", "downscale", "upscale", "upscale_spectral", "train_2d", "infer_2d",
+    "train_3d", "infer_3d", "train_joint", "infer_joint", "evaluate", "report", "compare",
 )  # fmt: skip
 CHAIN = STAGES[:-1]
 """What runs for one study with all methods."""
 FROM_EXTRACT = CHAIN[1:]
 FROM_DOWNSCALE = CHAIN[2:]
-TRAININGS = CHAIN[4:]
+TRAININGS = CHAIN[5:]
 JOINT = ("train_joint", "infer_joint", "evaluate", "report")
 FROM_TRAIN_3D = ("train_3d", "infer_3d", "evaluate", "report")
 FROM_TRAIN_2D = ("train_2d", "infer_2d", *FROM_TRAIN_3D)
@@ -37,6 +37,7 @@ RERUNS = {
             "extract",
             "downscale",
             "upscale",
+            "upscale_spectral",
             "infer_2d",
             "infer_3d",
             "infer_joint",

@@ -58,3 +58,19 @@ rule upscale:
     shell:
         "python -m swsr upscale --threads {threads} --settings {input.settings}"
         " --low {input.low} --like {input.like} --output {output} --studies results --log {log}"
+
+
+rule upscale_spectral:
+    input:
+        settings=settings_file("upscale_spectral"),
+        low=store_of("downscale"),
+        like=store_of("extract"),
+    output:
+        "results/{study}/upscale_spectral/{series}.json",
+    log:
+        log_of("results/{study}/upscale_spectral/{series}.json"),
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m swsr upscale_spectral --threads {threads} --settings {input.settings}"
+        " --low {input.low} --like {input.like} --output {output} --studies results --log {log}"

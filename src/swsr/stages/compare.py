@@ -11,6 +11,7 @@ from swsr.atomic import write_text
 from swsr.experiments import name_of, trained_by
 from swsr.provenance import provenance_path
 from swsr.run import Run
+from swsr.settings import INTERPOLATIONS
 
 _SECOND_NAME = {"combined_processed": "network_3d_processed"}
 """The study's name of a chain, under which it is shown, and the method that it is."""
@@ -48,7 +49,9 @@ def _rows(study: str, folder: Path, training: Mapping[str, Path]) -> Iterator[di
             continue
         place: dict[str, object] = {"experiment": name_of(study), "study": study, "method": method}
         name = _SECOND_NAME.get(method, method)
-        cost = {} if name == "bicubic" else _cost(training[f"{study}/{trained_by(name)}"])
+        cost = {}
+        if name not in INTERPOLATIONS:
+            cost = _cost(training[f"{study}/{trained_by(name)}"])
         gain = figures["psnr"] - test["bicubic"]["psnr"]
         yield place | {"gain": gain} | cost | figures
 
@@ -74,7 +77,8 @@ def _over_seeds(found: pd.DataFrame) -> pd.DataFrame:
     summary = rows.mean(numeric_only=True)
     summary["psnr_deviation"] = rows["psnr"].std()
     summary["seeds"] = rows.size().astype(float)
-    summary.loc[(slice(None), "bicubic"), ["psnr_deviation", "seeds"]] = float("nan")
+    interpolated = summary.index.get_level_values("method").isin(INTERPOLATIONS)
+    summary.loc[interpolated, ["psnr_deviation", "seeds"]] = float("nan")
     summary = summary.reset_index()
-    again = (summary["method"] == "bicubic") & summary.duplicated(["method", "psnr"])
+    again = summary["method"].isin(INTERPOLATIONS) & summary.duplicated(["method", "psnr"])
     return summary[~again].reset_index(drop=True)

@@ -18,7 +18,7 @@ from swsr.grids import Grid
 from swsr.page import Table, read_tables, read_text, render
 from swsr.pictures import FILM_FRAMES, Picture, Shown
 from swsr.run import Run
-from swsr.settings import Role
+from swsr.settings import INTERPOLATIONS, Role
 from swsr.tables import LABELS, figure_label, figure_unit
 from swsr.zarr_io import open_frames
 
@@ -78,7 +78,7 @@ class _Study:
     @property
     def networks(self) -> set[str]:
         """Methods other than interpolation."""
-        return self.metrics.keys() - {"bicubic"}
+        return self.metrics.keys() - set(INTERPOLATIONS)
 
     def psnr(self, method: str) -> float:
         """On the test frames."""
