@@ -11,6 +11,8 @@ LOCAL_MPI = "mpirun --oversubscribe --allow-run-as-root --bind-to none --mca mpi
 
 # What the 3D network reads, by the study's names.
 FRAMES_3D = {"raw": "upscale", "processed": "infer_2d"}
+# Whose frames are made consistent with their input.
+CONSTRAINED = {"2d": "infer_2d", "3d": "infer_3d/processed_on_processed"}
 EVALUATION = {
     "metrics": "metrics.json",
     "means": "metrics.csv",
@@ -40,6 +42,7 @@ wildcard_constraints:
     seed="[0-9]+",
     trained="raw|processed",
     frames="raw|processed",
+    constrained="2d|3d",
 
 
 def roles(study):

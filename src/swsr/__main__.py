@@ -72,6 +72,10 @@ _STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         "super-resolve a series with both as one",
         {"network": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
     ),
+    "constrain": (
+        "make frames of a network consistent with the low-resolution ones",
+        {"settings": _ONE, "frames": _ONE, "low": _ONE, "output": _ONE},
+    ),
     "evaluate": (
         "compare all methods with the truth",
         {

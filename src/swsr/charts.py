@@ -30,6 +30,8 @@ STYLES: dict[str, dict[str, Any]] = {
     "network_3d_processed": {"color": "#009E73", "linestyle": "-."},
     "joint": {"color": "#56B4E9", "linestyle": (0, (6, 2))},
     "combined_processed": {"color": "#009E73", "linestyle": "-."},
+    "constrained_2d": {"color": "#0072B2", "linestyle": ":", "linewidth": 2.5},
+    "constrained_3d": {"color": "#009E73", "linestyle": ":", "linewidth": 2.5},
 }
 _SIZE = (5.4, 3.6)
 

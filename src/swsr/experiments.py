@@ -21,6 +21,8 @@ STAGE_OF: dict[Method, str] = {
     "combined_raw": "infer_3d/raw_on_processed",
     "joint": "infer_joint",
     "spectral": "upscale_spectral",
+    "constrained_2d": "constrain/2d",
+    "constrained_3d": "constrain/3d",
 }
 """The stage that makes the frames of each method."""
 
@@ -39,6 +41,8 @@ _UPSTREAM = {
     "infer_3d/raw_on_processed": ("train_3d/raw", "infer_2d"),
     "train_joint": ("downscale", "extract"),
     "infer_joint": ("train_joint", "downscale"),
+    "constrain/2d": ("infer_2d", "downscale"),
+    "constrain/3d": ("infer_3d/processed_on_processed", "downscale"),
 }
 """Stages, as their folders are named, and whose results they read."""
 
@@ -95,7 +99,10 @@ def trainings(method: Method, settings: Settings) -> list[str]:
 
 def trained_by(method: Method) -> str:
     """The training of the last network that the frames of a method with networks go through."""
-    return next(each for each in _UPSTREAM[STAGE_OF[method]] if each.startswith("train_"))
+    stage = STAGE_OF[method]
+    while not stage.startswith("train_"):
+        stage = _UPSTREAM[stage][0]
+    return stage
 
 
 def upstream(stage: str, settings: Settings) -> tuple[str, ...]:

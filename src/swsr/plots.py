@@ -32,6 +32,8 @@ _MARKS: dict[str, dict[str, Any]] = {
         ("combined_processed", "#009E73", "D"),
         ("joint", "#56B4E9", "s"),
         ("spectral", "#999999", "|"),
+        ("constrained_2d", "#0072B2", "*"),
+        ("constrained_3d", "#009E73", "*"),
     )
 }
 

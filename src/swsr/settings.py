@@ -29,11 +29,13 @@ PACK_FRAMES = 5
 Role: TypeAlias = Literal["train", "test"]
 Set: TypeAlias = Literal["train", "validation", "test"]
 Method: TypeAlias = Literal[
-    "network_2d", "network_3d_raw", "network_3d_processed", "combined_raw", "joint", "spectral"
-]
+    "network_2d", "network_3d_raw", "network_3d_processed", "combined_raw", "joint", "spectral",
+    "constrained_2d", "constrained_3d",
+]  # fmt: skip
 """How frames are restored, beside interpolation: by the 2D network; by 3D networks on interpolated
 frames or on 2D results; by the 3D network that was trained on interpolated frames on 2D results;
-by a 2D and a 3D network that were trained as one; by spectral interpolation."""
+by a 2D and a 3D network that were trained as one; by spectral interpolation;
+by the 2D network, or it and then the 3D one, made consistent with the low-resolution frames."""
 
 INTERPOLATIONS = ("bicubic", "spectral")
 """What frames are restored by without any network, the first of them always."""
@@ -466,6 +468,15 @@ class Settings(Strict):
         return self
 
     @model_validator(mode="after")
+    def _constrained_frames_are_whole(self) -> Self:
+        if "constrained_3d" in self.methods and self.train_3d.network == "study_3d":
+            raise ValueError(
+                "methods name constrained_3d, which needs whole frames, but train_3d.network "
+                "study_3d takes points off: use skip_3d"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _joint_keeps_points(self) -> Self:
         wide = self.downscale.scale > 2
         if "joint" in self.methods and self.train_joint.network == "study_joint" and wide:
@@ -508,7 +519,7 @@ class Settings(Strict):
         methods, scale = set(self.methods), self.downscale.scale
         from_trained = "joint" in methods and self.train_joint.start == "trained"
         sides = {"train_2d": num_points // scale}
-        if from_trained or methods - {"network_2d", "joint", *INTERPOLATIONS}:
+        if from_trained or methods - {"network_2d", "constrained_2d", "joint", *INTERPOLATIONS}:
             sides["train_3d"] = num_points
         if "joint" in methods:
             sides["train_joint"] = num_points // scale
@@ -568,6 +579,7 @@ class Settings(Strict):
             "downscale": self.downscale,
             "upscale": self.downscale,
             "upscale_spectral": self.downscale,
+            "constrain": self.downscale,
             "train_2d": TrainStage(
                 seed=self.seed,
                 scale=self.downscale.scale,

@@ -17,6 +17,8 @@ LABELS = {
     "combined_processed": "2D, then 3D trained on 2D results",
     "joint": "2D and 3D as one network",
     "spectral": "spectral interpolation",
+    "constrained_2d": "2D network, consistent with its input",
+    "constrained_3d": "2D, then 3D, consistent with their input",
 }
 
 STUDY_PSNR = {

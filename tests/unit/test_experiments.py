@@ -88,6 +88,8 @@ def test_trainings_that_a_method_needs():
     assert trainings("network_3d_processed", settings) == ["train_2d", "train_3d/processed"]
     assert trainings("combined_raw", settings) == ["train_3d/raw", "train_2d"]
     assert trainings("joint", settings) == ["train_joint"]
+    assert trainings("constrained_3d", settings) == ["train_2d", "train_3d/processed"]
+    assert trainings("spectral", settings) == []
     joint = config()["train_joint"] | {"start": "trained"}
     [settings] = expand(config(train_joint=joint)).values()
     assert trainings("joint", settings) == ["train_2d", "train_3d/processed", "train_joint"]
@@ -97,6 +99,8 @@ def test_training_that_a_method_ends_with():
     assert trained_by("combined_raw") == "train_3d/raw"
     assert trained_by("network_3d_processed") == "train_3d/processed"
     assert trained_by("joint") == "train_joint"
+    assert trained_by("constrained_2d") == "train_2d"
+    assert trained_by("constrained_3d") == "train_3d/processed"
 
 
 @pytest.mark.parametrize("name", ["half", "paper"])

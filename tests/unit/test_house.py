@@ -24,6 +24,7 @@ LAYERS = [
         "status",
         "bicubic",
         "spectral_interpolation",
+        "constraint",
         "scaling",
         "losses",
         "metrics",

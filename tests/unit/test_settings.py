@@ -57,6 +57,10 @@ def settings(**sections):
         ({"source": {"format": "excel"}}, "source.format is 'excel'"),
         ({"source": {"periodic": ["time"]}}, "source.periodic.0 is 'time'"),
         ({"methods": ["spectral"]}, "methods name no network"),
+        (
+            {"methods": ["constrained_3d"], "train_3d": {"network": "study_3d"}},
+            "constrained_3d, which needs whole frames",
+        ),
         ({"study": "../elsewhere"}, "study is '../elsewhere'"),
     ],
 )

@@ -25,6 +25,7 @@ METHODS = {
     "combined_processed",
     "joint",
     "spectral",
+    "constrained_2d",
 }
 
 

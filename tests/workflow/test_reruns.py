@@ -13,7 +13,8 @@ REPOSITORY = Path(__file__).parent.parent.parent
 
 STAGES = (
     "simulate", "extract", "downscale", "upscale", "upscale_spectral", "train_2d", "infer_2d",
-    "train_3d", "infer_3d", "train_joint", "infer_joint", "evaluate", "report", "compare",
+    "train_3d", "infer_3d", "train_joint", "infer_joint", "constrain", "evaluate", "report",
+    "compare",
 )  # fmt: skip
 CHAIN = STAGES[:-1]
 """What runs for one study with all methods."""
@@ -22,7 +23,7 @@ FROM_DOWNSCALE = CHAIN[2:]
 TRAININGS = CHAIN[5:]
 JOINT = ("train_joint", "infer_joint", "evaluate", "report")
 FROM_TRAIN_3D = ("train_3d", "infer_3d", "evaluate", "report")
-FROM_TRAIN_2D = ("train_2d", "infer_2d", *FROM_TRAIN_3D)
+FROM_TRAIN_2D = ("train_2d", "infer_2d", "constrain", *FROM_TRAIN_3D)
 
 # key -> (another value, stages that run again)
 RERUNS = {
@@ -41,6 +42,7 @@ RERUNS = {
             "infer_2d",
             "infer_3d",
             "infer_joint",
+            "constrain",
             "evaluate",
             "report",
         ),
@@ -129,6 +131,7 @@ def as_markdown():
         "are not in the config and rerun nothing; nor does the order of keys, a comment, or touching",
         "a file. `split.test_fraction` is used only where `source.test` names no series,",
         "`train_joint` only where `methods` name `joint`, which by default they do not.",
+        "`constrain` is that of 2D results; that of 3D results runs again with `infer_3d`.",
         "`experiments` and `repeats` run what their studies do not share with this one: here another",
         "`train_3d`, and a second seed.",
         "",

@@ -23,7 +23,7 @@ from swsr.settings import EvaluateStage, Role, Set, read_stage_settings
 from swsr.spectra import Modes, coherence, make_modes
 from swsr.zarr_io import open_frames
 
-PACKED = ("network_3d_raw", "network_3d_processed", "combined_raw", "joint")
+PACKED = ("network_3d_raw", "network_3d_processed", "combined_raw", "joint", "constrained_3d")
 """Methods whose frames are centres of packs."""
 
 Figures = dict[str, dict[str, float | None]]

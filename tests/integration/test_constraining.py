@@ -1,0 +1,67 @@
+"""Stores made consistent with their low-resolution ones."""
+
+import numpy as np
+import pytest
+from tiny import make_raw, make_stores, stage_settings, tiny_frames
+
+from swsr import bicubic
+from swsr.communication import Communicator
+from swsr.geometry import Geometry
+from swsr.grids import Grid, area_mean
+from swsr.run import Run
+from swsr.stages.constrain import constrain
+from swsr.zarr_io import Layout, open_frames, write_frames
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    """Low resolution, truth and interpolated frames, of a scalar and of a component."""
+    folder = tmp_path_factory.mktemp("stores")
+    frames = tiny_frames(num_frames=14, variables=("vorticity", "v"))
+    low, high = make_stores(folder, frames)
+    return folder, low, high, make_raw(low, high)
+
+
+def run_stage(folder, result, low):
+    output = folder / "constrained" / f"{result.parent.name}.json"
+    constrain(stage_settings(folder, "constrain"), result, low, output, Run())
+    return open_frames(output)
+
+
+def part(folder, raw, name, **cut):
+    """Some of the interpolated frames or points, as a store of their own."""
+    kept, path = open_frames(raw).isel(**cut), folder / name / "seed_0.json"
+    write_frames(kept.chunk({"time": 4}), path, Layout(4), kept.attrs, Communicator())
+    return path
+
+
+@pytest.mark.parametrize("margin", [0, 2])
+def test_constrained_frames_give_their_input_and_are_nearer_to_the_truth(stores, margin):
+    """Also those of a 3D network, which lack frames at both ends."""
+    folder, low, high, raw = stores
+    kept = slice(margin, 14 - margin)
+    given = part(folder, raw, f"without_{margin}", time=kept)
+    constrained, before = run_stage(folder, given, low), open_frames(given)
+    coarse, truth = (open_frames(path).isel(time=kept) for path in (low, high))
+    np.testing.assert_array_equal(constrained["time"], truth["time"])
+    weights = Grid.of(truth).weights
+    for name in ("vorticity", "v"):
+        size = float(abs(coarse[name]).max())
+        copies = [
+            bicubic.downscale(each[name].values[:, None], 2, Geometry.of(each[[name]]))[:, 0]
+            for each in (before, constrained)
+        ]
+        assert np.abs(copies[0] - coarse[name].values).max() > 1e-3 * size
+        np.testing.assert_allclose(copies[1], coarse[name], atol=1e-6 * size)
+        errors = [
+            area_mean((each[name].values - truth[name].values) ** 2, weights)
+            for each in (before, constrained)
+        ]
+        assert (errors[1] < errors[0]).all()
+
+
+def test_frames_that_lack_points_are_refused(stores):
+    folder, low, _, raw = stores
+    cut = part(folder, raw, "cut", lat=slice(2, -2), lon=slice(2, -2))
+    with pytest.raises(ValueError, match="20 points of lat, not 2 times the 12 of"):
+        run_stage(folder, cut, low)
