@@ -37,7 +37,7 @@ _STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         {"settings": _ONE, "files": _MANY, "sample": _SAMPLE, "output": _ONE},
     ),
     "downscale": (
-        "make low-resolution frames by bicubic interpolation",
+        "make low-resolution frames by bicubic interpolation, and compress them",
         {"settings": _ONE, "high": _ONE, "output": _ONE},
     ),
     "upscale": (

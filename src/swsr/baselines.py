@@ -9,7 +9,7 @@ so that a comparison is one of layers and not of edges. Weights start as in `lay
 from torch import Tensor, nn
 
 from swsr.bicubic import resize
-from swsr.layers import DECONVOLUTION_REACH, Reach, Residual, initialise, inner
+from swsr.layers import Reach, Residual, deconvolution_reach, initialise, inner
 from swsr.upsampling import Upsampling
 
 _BICUBIC_REACH = 2
@@ -41,7 +41,7 @@ class Srcnn(nn.Module):
             nn.Conv2d(64, 32, 1), nn.ReLU(),
             nn.Conv2d(32, variables, 5),
         )  # fmt: skip
-        halo = -(-self._LOST // scale) + _BICUBIC_REACH
+        halo = -(-self._LOST // scale) + (_BICUBIC_REACH if scale > 1 else 0)
         self.reach = Reach(scale, trim=halo, halo=halo, num_frames=1, extends=True)
         initialise(self.layers)
 
@@ -76,14 +76,14 @@ class Fsrcnn(nn.Module):
             nn.Conv2d(shrunk, detail, 1), nn.PReLU(detail),
             Upsampling(detail, variables, scale),
         )  # fmt: skip
-        halo = 2 + depth + DECONVOLUTION_REACH  # 5x5: 2 points; each 3x3: 1
+        halo = 2 + depth + deconvolution_reach(scale)  # 5x5: 2 points; each 3x3: 1
         self.reach = Reach(scale, trim=halo, halo=halo, num_frames=1, extends=True)
         initialise(self.layers)
 
     def forward(self, low: Tensor) -> Tensor:
         """(n, variables, lat, lon) -> upscaled, without the margin."""
         high: Tensor = self.layers(low)
-        return inner(high, DECONVOLUTION_REACH * self.reach.scale)
+        return inner(high, deconvolution_reach(self.reach.scale) * self.reach.scale)
 
 
 class Edsr(nn.Module):

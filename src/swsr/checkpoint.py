@@ -30,7 +30,8 @@ class Card:
     """What a trained network is, beside its weights.
 
     `scaling_minimum` and `scaling_maximum` are in `units`, one of each per variable; `spacing` is
-    the `schema.Spacing` of the frames that the network reads.
+    the `schema.Spacing` of the frames that the network reads; `compression` is the codec, quality
+    and scale of the contraction that they went through before.
     """
 
     network: str
@@ -43,6 +44,7 @@ class Card:
     settings: dict[str, Any]
     version: dict[str, str]
     inputs: dict[str, str]
+    compression: dict[str, Any] | None = None
 
     @property
     def scaling(self) -> Scaling:

@@ -14,6 +14,7 @@ import xarray as xr
 from swsr import bicubic, physics
 from swsr.geometry import Geometry
 from swsr.grids import Grid, area_mean
+from swsr.provenance import compression_of
 from swsr.spectra import Modes, coherence, distance_db, effective_resolution, holds_power
 from swsr.zarr_io import frames_at_once
 
@@ -159,7 +160,8 @@ def _diagnose_block(
     squares: dict[tuple[str, str], np.ndarray] = {}
     for name in ours:
         figures = dict(_mean_squares(ours[name], theirs[name], grid))
-        figures |= zip(RATIOS["consistency"], _coarse_errors(result, low, name), strict=True)
+        if compression_of(low.attrs) is None:  # else the truth itself is not as the input
+            figures |= zip(RATIOS["consistency"], _coarse_errors(result, low, name), strict=True)
         squares |= {(name, key): values[fresh] for key, values in figures.items()}
     means = {
         (key, label): values[fresh]
@@ -270,6 +272,8 @@ def figures(diagnosis: Diagnosis, modes: Modes | None) -> dict[str, float | None
     for name in outer_labels(diagnosis.squares):
         squares = diagnosis.squares[name]
         for key, (above, below) in RATIOS.items():
+            if key == "consistency" and above not in squares:  # of compressed input
+                continue
             known = above in squares and squares[below].sum() > 0
             ratio = squares[above].sum() / squares[below].sum() if known else None
             found[f"{key}_{name}"] = None if ratio is None else float(np.sqrt(ratio))

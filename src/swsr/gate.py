@@ -85,7 +85,8 @@ FIGURES = {
     ),
     "consistency": Figure(
         "inconsistency with the input", "1", "low",
-        "The result, downscaled, against its own input, over the input's deviation.",
+        "The result, downscaled, against its own input, over the input's deviation; not of "
+        "compressed input.",
     ),
     "flicker": Figure(
         "flicker", "1", "low",

@@ -8,9 +8,11 @@ ANOMALY, CORRECTION = 0.1, 0.01
 """Sizes of anomalies from 1/2, and of corrections to a skip, in fields scaled to [0, 1]: the units
 in which layers work best."""
 
-DECONVOLUTION_REACH = 2
-"""Points of input beyond an edge that the transposed convolution asks for, at any scale; and Keys'
-kernel."""
+_HALF_DECONVOLUTION = 4
+"""Points of output, on each side of its middle, that the 9x9 transposed convolution spreads to."""
+
+_KEYS_REACH = 2
+"""Points of input that Keys' kernel reaches beyond an edge."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,14 @@ class Reach:
         return self.trim if self.extends else 0
 
 
+def deconvolution_reach(scale: int) -> int:
+    """Points of input beyond an edge that the transposed convolution, or Keys' kernel, asks for."""
+    return max(_KEYS_REACH, -(-_HALF_DECONVOLUTION // scale))
+
+
 def inner(frames: Tensor, points: int) -> Tensor:
-    """Frames (..., lat, lon) without so many points, one or more, on each side."""
-    return frames[..., points:-points, points:-points]
+    """Frames (..., lat, lon) without so many points on each side."""
+    return frames[..., points:-points, points:-points] if points else frames
 
 
 class Residual(nn.Module):

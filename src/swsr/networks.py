@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from swsr.baselines import Edsr, Fsrcnn, Srcnn
 from swsr.bicubic import resize
 from swsr.joint import NetworkJoint
-from swsr.layers import ANOMALY, CORRECTION, DECONVOLUTION_REACH, Reach, initialise, inner
+from swsr.layers import ANOMALY, CORRECTION, Reach, deconvolution_reach, initialise, inner
 from swsr.residual import Fusion3d, SubPixel2d
 from swsr.settings import PACK_FRAMES
 from swsr.upsampling import Upsampling
@@ -51,6 +51,10 @@ class Network2d(nn.Module):
     def __init__(self, variables: int, scale: int, *, skip: bool) -> None:
         super().__init__()
         self.scale, self.skip = scale, skip
+        # At scale 1 a point sums four times as many products of the last layer as at scale 2. As in
+        # Network3d, corrections in their own unit keep the first steps of training from going too
+        # far, which leaves ReLUs that never answer again.
+        self._unit = CORRECTION if scale == 1 else 1.0
         detail, shrunk, depth = 56, 12, 4
         mapping: list[nn.Module] = []
         for _ in range(depth):
@@ -62,7 +66,7 @@ class Network2d(nn.Module):
             nn.Conv2d(shrunk, detail, 1), nn.ReLU(),
             Upsampling(detail, variables, scale),
         )  # fmt: skip
-        halo = 2 + depth + DECONVOLUTION_REACH  # 5x5: 2 points; each 3x3: 1
+        halo = 2 + depth + deconvolution_reach(scale)  # 5x5: 2 points; each 3x3: 1
         trim = halo if skip else 0
         self.reach = Reach(scale, trim=trim, halo=halo, num_frames=1, extends=skip)
         initialise(self.layers)
@@ -79,7 +83,8 @@ class Network2d(nn.Module):
             return high
         size = (low.shape[-2] * self.scale, low.shape[-1] * self.scale)
         bicubic = inner(resize(low, size), self.reach.trim * self.scale)
-        return bicubic + inner(high, DECONVOLUTION_REACH * self.scale)
+        correction = inner(high, deconvolution_reach(self.scale) * self.scale)
+        return bicubic + correction * self._unit
 
 
 class Network3d(nn.Module):

@@ -25,6 +25,7 @@ _PACKAGES = (
     "zarr",
     "dask",
     "dinosaur",
+    "av",
     "horovod",
     "mpi4py",
     "snakemake",
@@ -33,6 +34,9 @@ _PACKAGES = (
 
 COMMIT = "swsr_commit"
 """Attribute of stores that decides nothing of their content."""
+
+COMPRESSION = "compression"
+"""Attribute of stores whose frames went through a codec, or were made of such, as JSON."""
 
 
 @cache
@@ -71,6 +75,11 @@ def attributes(stage: str, settings: Strict | None, inputs: dict[str, str]) -> d
         "swsr": json.dumps(recipe, sort_keys=True),
         COMMIT: version()["commit"],
     }
+
+
+def compression_of(attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How the frames of a store with these attributes were compressed; None if they were not."""
+    return json.loads(attributes[COMPRESSION]) if COMPRESSION in attributes else None
 
 
 def file_states(paths: Iterable[Path]) -> list[tuple[str, int, int]]:

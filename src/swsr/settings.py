@@ -43,6 +43,12 @@ INTERPOLATIONS = ("bicubic", "spectral")
 SIMULATED = ("vorticity", "divergence", "depth", "u", "v")
 """Variables of the embedded simulation."""
 
+Codec: TypeAlias = Literal["h264", "mjpeg"]
+"""Video codecs that compress low-resolution frames."""
+
+_QUALITIES: dict[Codec, tuple[int, int]] = {"h264": (0, 51), "mjpeg": (1, 31)}
+"""Best and worst quality, each on the scale of its codec."""
+
 _RANGES = ("time", "lat", "lon")
 """Dims that `source.select` takes a range of, and one entry of any other."""
 
@@ -249,9 +255,33 @@ class Extract(Strict):
 
 
 class Downscale(Strict):
-    """How low-resolution frames are made."""
+    """How low-resolution frames are made: contracted, then compressed; scale 1 only compresses."""
 
-    scale: Literal[2, 3, 4]
+    scale: Literal[1, 2, 3, 4]
+    codec: Codec | None
+    quality: int | None
+
+    @model_validator(mode="after")
+    def _codec_and_quality_fit(self) -> Self:
+        if self.codec is None:
+            if self.quality is not None:
+                raise ValueError(
+                    f"downscale.quality is {self.quality}, but no codec compresses: name "
+                    "downscale.codec, or use null"
+                )
+            if self.scale == 1:
+                raise ValueError(
+                    "downscale.scale is 1, which leaves frames as they are: use 2, 3 or 4, or name "
+                    "downscale.codec"
+                )
+            return self
+        best, worst = _QUALITIES[self.codec]
+        if self.quality is None or not best <= self.quality <= worst:
+            given = "null" if self.quality is None else self.quality
+            raise ValueError(
+                f"downscale.quality is {given}, but {self.codec} has {best} (best) to {worst}"
+            )
+        return self
 
 
 class Split(Strict):
@@ -473,6 +503,16 @@ class Settings(Strict):
             raise ValueError(
                 "methods name constrained_3d, which needs whole frames, but train_3d.network "
                 "study_3d takes points off: use skip_3d"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _constrained_to_what_is_true(self) -> Self:
+        constrained = sorted({"constrained_2d", "constrained_3d"} & set(self.methods))
+        if constrained and self.downscale.codec is not None:
+            raise ValueError(
+                f"methods name {constrained[0]}, which would bring back the errors of "
+                f"downscale.codec {self.downscale.codec}: leave out one of them"
             )
         return self
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import xarray as xr
@@ -19,7 +20,7 @@ from swsr.geometry import Geometry
 from swsr.model_card import model_card
 from swsr.networks import Network, build_network, count_parameters
 from swsr.patches import Samples
-from swsr.provenance import code, version
+from swsr.provenance import code, compression_of, version
 from swsr.run import Run, report_epochs
 from swsr.scaling import Scaling
 from swsr.schema import Spacing
@@ -32,7 +33,8 @@ from swsr.zarr_io import Cache, StoredFrames, chunk_frames, input_digests, open_
 class Series:
     """Frames of the training series, in physical units, read when needed.
 
-    `sets` has, for each set, a source per series; `chunk` is the number of frames in a chunk.
+    `sets` has, for each set, a source per series; `chunk` is the number of frames in a chunk;
+    `compression` the codec, quality and scale that the frames went through, if any.
     """
 
     variables: tuple[str, ...]
@@ -40,6 +42,7 @@ class Series:
     geometry: Geometry
     spacing: Spacing
     chunk: int
+    compression: dict[str, Any] | None
     sets: dict[Set, tuple[StoredFrames, ...]]
 
 
@@ -170,6 +173,7 @@ def _card(choices: TrainStage, low: Series, scaling: Scaling, digests: dict[str,
         settings=choices.model_dump(mode="json"),
         version=version(),
         inputs=digests,
+        compression=low.compression,
     )
 
 
@@ -204,6 +208,7 @@ def _open(manifests: Sequence[Path], choices: TrainStage, cache: Cache) -> Serie
         Geometry.of(first),
         Spacing.of(first),
         chunk_frames(first),
+        _compression(first),
         {name: tuple(parts) for name, parts in sets.items()},
     )
 
@@ -215,6 +220,12 @@ def _units(dataset: xr.Dataset) -> dict[str, str]:
 def _edges(dataset: xr.Dataset) -> tuple[str, str]:
     geometry = Geometry.of(dataset)
     return geometry.lat, geometry.lon
+
+
+def _compression(dataset: xr.Dataset) -> dict[str, Any] | None:
+    """What of it all series share."""
+    found = compression_of(dataset.attrs)
+    return found and {key: found[key] for key in ("codec", "quality", "scale")}
 
 
 def _grid(dataset: xr.Dataset) -> tuple[int, int]:

@@ -49,6 +49,12 @@ def test_the_truth_itself_has_no_fault(truth, low):
     assert all(abs(value) < 1e-3 for value in found.values())
 
 
+def test_compressed_input_is_nothing_to_keep_to(truth, low):
+    found = diagnosed(truth, truth, low.assign_attrs(compression='{"codec": "h264"}'))
+    assert "consistency_vorticity" not in found
+    assert found["flicker_vorticity"] == 0
+
+
 def test_twice_the_vorticity_has_four_times_the_enstrophy_and_energy(truth, low):
     found = diagnosed(2 * truth.assign_attrs(truth.attrs), truth, low)
     assert found["enstrophy"] == pytest.approx(3, rel=1e-4)

@@ -64,6 +64,8 @@ RERUNS = {
     "extract.chunk_frames": (4, FROM_EXTRACT),
     "extract.shard_frames": (16, FROM_EXTRACT),
     "downscale.scale": (4, FROM_DOWNSCALE),
+    "downscale.codec": ("h264", FROM_DOWNSCALE),
+    "downscale.quality": (30, FROM_DOWNSCALE),
     "split.validation_fraction": (0.3, TRAININGS),
     "split.test_fraction": (0.3, ()),
     "train_2d.network": ("study_2d", FROM_TRAIN_2D),
@@ -102,7 +104,11 @@ RERUNS = {
     "apply.format": ("netcdf", ()),
 }
 # What must change too, for a value to be right; it reruns less than the key itself.
-WITH = {"source.every": {"split": {"validation_fraction": 0.4}}}
+WITH = {
+    "source.every": {"split": {"validation_fraction": 0.4}},
+    "downscale.codec": {"downscale": {"codec": "h264", "quality": 30}},
+    "downscale.quality": {"downscale": {"codec": "h264", "quality": 30}},
+}
 # Keys that cannot change alone.
 TOGETHER = {"source.kind"}
 
