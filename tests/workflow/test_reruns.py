@@ -20,6 +20,8 @@ CHAIN = STAGES[:-1]
 """What runs for one study with all methods."""
 FROM_EXTRACT = CHAIN[1:]
 FROM_DOWNSCALE = CHAIN[2:]
+COMPRESSED = tuple(stage for stage in FROM_DOWNSCALE if stage != "constrain")
+"""Frames are not constrained to what a codec left."""
 TRAININGS = CHAIN[5:]
 JOINT = ("train_joint", "infer_joint", "evaluate", "report")
 FROM_TRAIN_3D = ("train_3d", "infer_3d", "evaluate", "report")
@@ -64,8 +66,8 @@ RERUNS = {
     "extract.chunk_frames": (4, FROM_EXTRACT),
     "extract.shard_frames": (16, FROM_EXTRACT),
     "downscale.scale": (4, FROM_DOWNSCALE),
-    "downscale.codec": ("h264", FROM_DOWNSCALE),
-    "downscale.quality": (30, FROM_DOWNSCALE),
+    "downscale.codec": ("h264", COMPRESSED),
+    "downscale.quality": (30, COMPRESSED),
     "split.validation_fraction": (0.3, TRAININGS),
     "split.test_fraction": (0.3, ()),
     "train_2d.network": ("study_2d", FROM_TRAIN_2D),
@@ -103,11 +105,17 @@ RERUNS = {
     "apply.network_3d": (False, ()),
     "apply.format": ("netcdf", ()),
 }
+CODEC = {
+    "downscale": {"codec": "h264", "quality": 30},
+    "methods": [
+        "spectral", "network_2d", "network_3d_raw", "network_3d_processed", "combined_raw", "joint",
+    ],
+}  # fmt: skip
 # What must change too, for a value to be right; it reruns less than the key itself.
 WITH = {
     "source.every": {"split": {"validation_fraction": 0.4}},
-    "downscale.codec": {"downscale": {"codec": "h264", "quality": 30}},
-    "downscale.quality": {"downscale": {"codec": "h264", "quality": 30}},
+    "downscale.codec": CODEC,
+    "downscale.quality": CODEC,
 }
 # Keys that cannot change alone.
 TOGETHER = {"source.kind"}
