@@ -10,7 +10,15 @@ shell.prefix(
     f"export PYTHONPATH={shlex.quote(LIBRARY)}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
 )
 
-from swsr.experiments import STAGE_OF, STARTS, Homes, expand, name_of, trainings
+from swsr.experiments import (
+    STAGE_OF,
+    STARTS,
+    Homes,
+    expand,
+    name_of,
+    pretrains,
+    trainings,
+)
 from swsr.settings import matching_files, split_entry
 
 
@@ -53,7 +61,7 @@ rule all:
         [
             trained(study, stage).values()
             for study in STUDIES
-            for stage in trainings_of(study)
+            for stage in all_trainings_of(study)
         ],
         [evaluation(study).values() for study in STUDIES],
         report_of(STUDY),

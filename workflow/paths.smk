@@ -87,6 +87,14 @@ def training(folder):
     }
 
 
+def first_layer_to_start_from(wildcards):
+    """File that the first layer of the 2D network starts from."""
+    settings = STUDIES[wildcards.study].train_2d
+    if settings.first_layer == "pretrained":
+        return [trained(wildcards.study, "pretrain_2d")["network"]]
+    return [settings.first_layer_file] if settings.first_layer_file else []
+
+
 def networks_to_start_from(wildcards):
     """Trained networks that a joint one goes on from."""
     if STUDIES[wildcards.study].train_joint.start != "trained":
@@ -103,6 +111,12 @@ def trainings_of(study):
             for stage in trainings(method, STUDIES[study])
         )
     )
+
+
+def all_trainings_of(study):
+    """The same, and before them what the 2D network starts from, which no method uses."""
+    first = ["pretrain_2d"] if pretrains(STUDIES[study]) else []
+    return first + trainings_of(study)
 
 
 def methods_of(study):

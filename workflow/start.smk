@@ -36,6 +36,23 @@ def check_files(study):
         raise WorkflowError(str(error)) from None
 
 
+def check_first_layer(study):
+    """Read the file that the first layer starts from, before hours are spent on frames."""
+    path = STUDIES[study].train_2d.first_layer_file
+    if path is None:
+        return
+    if not path.is_file():
+        raise WorkflowError(f"train_2d.first_layer: {path}: no such file")
+    try:
+        reader = import_module("swsr.pretrained")
+    except ImportError:
+        return  # as above
+    try:
+        reader.read_first_layer(path)
+    except ValueError as error:
+        raise WorkflowError(f"train_2d.first_layer: {error}") from None
+
+
 def discard_orphans():
     """Forget manifests whose store was deleted: only then is the store made again."""
     for study in STUDIES:
@@ -53,7 +70,7 @@ def wanted(study):
     results = [
         *(files_of(study, name)[0] for name in roles(study) if simulated),
         *stores_of(study).values(),
-        *(Path(trained(study, s)["network"]).parent for s in trainings_of(study)),
+        *(Path(trained(study, s)["network"]).parent for s in all_trainings_of(study)),
         f"results/{study}/evaluate",
     ]
     stages = [rule.name for rule in workflow.rules]
@@ -109,4 +126,5 @@ if workflow.is_main_process:
     for study, settings in STUDIES.items():
         if settings.source.kind == "files":
             check_files(study)
+        check_first_layer(study)
     discard_orphans()

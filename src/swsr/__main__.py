@@ -48,9 +48,13 @@ _STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         "interpolate them by spherical harmonics or waves: a baseline",
         {"settings": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
     ),
+    "pretrain_2d": (
+        "train the 2D network on natural images, for its first layer",
+        {"settings": _ONE, "output": _ONE},
+    ),
     "train_2d": (
         "train the 2D network",
-        {"settings": _ONE, "low": _MANY, "high": _MANY, "output": _ONE},
+        {"settings": _ONE, "low": _MANY, "high": _MANY, "start": _OPTIONAL, "output": _ONE},
     ),
     "infer_2d": (
         "super-resolve a series with the 2D network",

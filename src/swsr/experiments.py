@@ -32,6 +32,7 @@ _UPSTREAM = {
     "downscale": ("extract",),
     "upscale": ("downscale",),
     "upscale_spectral": ("downscale",),
+    "pretrain_2d": (),
     "train_2d": ("downscale", "extract"),
     "infer_2d": ("train_2d", "downscale"),
     "train_3d/raw": ("upscale", "extract"),
@@ -109,7 +110,20 @@ def upstream(stage: str, settings: Settings) -> tuple[str, ...]:
     """The stages whose results `stage` reads."""
     if stage == "train_joint" and settings.train_joint.start == "trained":
         return (*_UPSTREAM[stage], *STARTS)
+    if stage == "train_2d" and settings.train_2d.first_layer == "pretrained":
+        return (*_UPSTREAM[stage], "pretrain_2d")
     return _UPSTREAM[stage]
+
+
+def pretrains(settings: Settings) -> bool:
+    """Whether a training that the methods need starts from one on natural images."""
+    needed = {stage for method in settings.methods for stage in trainings(method, settings)}
+    return any("pretrain_2d" in upstream(stage, settings) for stage in needed)
+
+
+def _is_training(stage: str) -> bool:
+    """Whether a stage has one result for all series."""
+    return stage.startswith(("train_", "pretrain_"))
 
 
 def _trainings(stage: str, settings: Settings) -> list[str]:
@@ -127,7 +141,7 @@ class Homes:
         for study, settings in studies.items():
             names = [*settings.series("train"), *settings.series("test")]
             for stage in _UPSTREAM:
-                for series in [None] if stage.startswith("train_") else names:
+                for series in [None] if _is_training(stage) else names:
                     self._first.setdefault(self._recipe(study, stage, series), study)
 
     def of(self, study: str, stage: str, series: str | None = None) -> str:
@@ -149,11 +163,10 @@ class Homes:
         settings = self._studies[study]
         if not stage.startswith("infer_"):
             yield settings.for_stage(stage.partition("/")[0]).to_json()
-        if not _UPSTREAM[stage]:
-            assert series is not None
+        if not _UPSTREAM[stage] and series is not None:
             yield from (series, settings.entry(series))
         for read in upstream(stage, settings):
-            one_for_all = read.startswith("train_")
+            one_for_all = _is_training(read)
             for name in [None] if one_for_all else [series] if series else settings.series("train"):
                 yield self._recipe(study, read, name)
 

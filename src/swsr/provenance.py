@@ -28,6 +28,8 @@ _PACKAGES = (
     "av",
     "horovod",
     "mpi4py",
+    "scikit-image",
+    "scikit-learn",
     "snakemake",
 )
 

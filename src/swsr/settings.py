@@ -52,6 +52,9 @@ _QUALITIES: dict[Codec, tuple[int, int]] = {"h264": (0, 51), "mjpeg": (1, 31)}
 _RANGES = ("time", "lat", "lon")
 """Dims that `source.select` takes a range of, and one entry of any other."""
 
+IMAGE_TILE_POINTS = 144
+"""Side of the square pieces of pictures that `pretrain_2d` trains on: a multiple of every scale."""
+
 _GRIDS = {
     "T21": (32, 64),
     "T31": (48, 96),
@@ -335,6 +338,32 @@ class Train2d(Train):
     """How the 2D network is trained."""
 
     network: Literal["study_2d", "skip_2d", "subpixel_2d", "srcnn_2d", "fsrcnn_2d", "edsr_2d"]
+    first_layer: str = Field(min_length=1)
+    first_layer_rate: float = Field(ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _has_such_a_layer(self) -> Self:
+        if self.network not in ("study_2d", "skip_2d", "fsrcnn_2d"):
+            for key, plain in {"first_layer": "random", "first_layer_rate": 1.0}.items():
+                if getattr(self, key) != plain:
+                    raise ValueError(
+                        f"train_2d.{key} is {getattr(self, key)}, but {self.network} has another "
+                        f"first layer than FSRCNN: use study_2d, skip_2d or fsrcnn_2d, or {plain}"
+                    )
+        _refuse_url("train_2d.first_layer", self.first_layer)
+        return self
+
+    @property
+    def first_layer_file(self) -> Path | None:
+        """The file that the first layer starts from; None where it is random or `pretrained`."""
+        named = self.first_layer not in ("random", "pretrained")
+        return Path(self.first_layer).expanduser() if named else None
+
+
+class Pretrain2d(Train):
+    """How the 2D network is trained on natural images first."""
+
+    patch_points: PositiveInt
 
 
 class Train3d(Train):
@@ -429,6 +458,15 @@ class TrainStage(Strict):
     train: Train2d | Train3d | TrainJoint = Field(union_mode="left_to_right")
 
 
+class PretrainStage(Strict):
+    """What `pretrain_2d` reads; `network` is that of `train_2d`."""
+
+    seed: int
+    scale: int
+    network: str
+    train: Pretrain2d
+
+
 class EvaluateStage(Strict):
     """What `evaluate` reads; `split` as in `TrainStage`."""
 
@@ -446,6 +484,7 @@ class Settings(Strict):
     downscale: Downscale
     split: Split
     train_2d: Train2d
+    pretrain_2d: Pretrain2d
     train_3d: Train3d
     train_joint: TrainJoint
     methods: tuple[Method, ...] = Field(min_length=1)
@@ -513,6 +552,16 @@ class Settings(Strict):
             raise ValueError(
                 f"methods name {constrained[0]}, which would bring back the errors of "
                 f"downscale.codec {self.downscale.codec}: leave out one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _patches_fit_images(self) -> Self:
+        points, least = self.pretrain_2d.patch_points, IMAGE_TILE_POINTS // self.downscale.scale
+        if self.train_2d.first_layer == "pretrained" and points > least:
+            raise ValueError(
+                f"pretrain_2d.patch_points is {points}, but at downscale.scale "
+                f"{self.downscale.scale} images have only {least} points: use fewer"
             )
         return self
 
@@ -625,6 +674,12 @@ class Settings(Strict):
                 scale=self.downscale.scale,
                 split=split,
                 train=self.train_2d,
+            ),
+            "pretrain_2d": PretrainStage(
+                seed=self.seed,
+                scale=self.downscale.scale,
+                network=self.train_2d.network,
+                train=self.pretrain_2d,
             ),
             "train_3d": TrainStage(
                 seed=self.seed,

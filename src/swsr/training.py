@@ -27,6 +27,7 @@ from swsr.networks import Network
 from swsr.patches import Patch, Samples, draw_epoch, prefetch
 from swsr.settings import Train
 from swsr.stopping import stop_signals
+from swsr.transfer import parameter_groups
 
 _WATCHED_FRAMES = 12
 """Frames of the validation set that are scored after every epoch; all of them are at the end."""
@@ -47,7 +48,7 @@ class Trainer:
 
     `chunk` is the number of frames in a chunk of the stores; `report` takes the rows of figures of
     all finished epochs, after each; `window_points` as in
-    `inference.apply_network`.
+    `inference.apply_network`; `first_layer_rate` as in `transfer.parameter_groups`.
     """
 
     network: Network
@@ -60,6 +61,7 @@ class Trainer:
     device: torch.device
     report: Callable[[list[dict[str, float]]], None]
     window_points: int
+    first_layer_rate: float = 1.0
 
     def fit(self, checkpoints: Checkpoints, say: Callable[[str], None]) -> Progress:
         """Train to the last epoch, from the newest checkpoint that fits.
@@ -72,7 +74,8 @@ class Trainer:
             When a signal asked to stop, after saving, on all ranks.
         """
         self.network.to(self.device)
-        optimizer = torch.optim.Adam(self.network.parameters(), self.settings.learning_rate)
+        groups = parameter_groups(self.network, self.first_layer_rate)
+        optimizer = torch.optim.Adam(groups, self.settings.learning_rate)
         progress = self._resume(checkpoints, optimizer, say)
         with stop_signals() as asked_to_stop:
             while progress.epoch < self.settings.epochs:
@@ -127,7 +130,8 @@ class Trainer:
         parts = prefetch(self._load, batches[len(losses) :])
         for number, part in enumerate(parts, start=len(losses)):
             done = (progress.epoch + number / len(batches)) / self.settings.epochs
-            optimizer.param_groups[0]["lr"] = learning_rate(self.settings, done)
+            for group in optimizer.param_groups:
+                group["lr"] = group["share"] * learning_rate(self.settings, done)
             due = time.perf_counter() - started > _SAVE_EVERY_SECONDS
             wishes = [asked_to_stop(), due]
             loss, (stop, due) = self._step(part, len(batches[number]), optimizer, wishes)
@@ -174,7 +178,7 @@ class Trainer:
         `part` is this rank's share of the `size` patches. Ranks stop and save after the same step,
         without a message of its own.
         """
-        parameters = list(self.network.parameters())
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
         optimizer.zero_grad(set_to_none=False)
         loss = torch.zeros((), device=self.device)
         if part is not None:

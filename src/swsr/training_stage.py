@@ -1,10 +1,6 @@
 """What `train_2d` and `train_3d` share: frames -> samples -> trained network, figures, history."""
 
-import csv
-import hashlib
-import io
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +8,20 @@ from typing import Any
 import torch
 import xarray as xr
 
-from swsr import communication
-from swsr.atomic import write_text
-from swsr.checkpoint import Card, Checkpoints, file_digest, load_network, save_network
-from swsr.event_file import EventFile
+from swsr.checkpoint import Card, file_digest, load_network
 from swsr.geometry import Geometry
-from swsr.model_card import model_card
-from swsr.networks import Network, build_network, count_parameters
+from swsr.joint import NetworkJoint
+from swsr.networks import Network, build_network
 from swsr.patches import Samples
-from swsr.provenance import code, compression_of, version
-from swsr.run import Run, report_epochs
+from swsr.pretrained import read_first_layer
+from swsr.provenance import compression_of, version
+from swsr.run import Run
 from swsr.scaling import Scaling
 from swsr.schema import Spacing
 from swsr.settings import Set, TrainStage, read_stage_settings
 from swsr.training import Trainer
+from swsr.training_result import check_ranks, fit_and_write, report_to
+from swsr.transfer import start_first_layer
 from swsr.zarr_io import Cache, StoredFrames, chunk_frames, input_digests, open_frames
 
 
@@ -64,11 +60,10 @@ def train(
         Manifests of the training series, in the same order: what the network reads, and the
         frames that it should give.
     output
-        Gets `network.safetensors`, `metrics.json` (before and after, training and validation
-        set), `history.csv` (a row per epoch), the same for TensorBoard in `events/` and, for
-        resuming, `checkpoints/`.
+        Gets what `training_result.fit_and_write` writes.
     start
-        Trained networks that the parts of a joint network start from; else they are random.
+        Trained networks that the parts of a joint network start from, or the file that the first
+        layer of a 2D network starts from; else they are random.
 
     Raises
     ------
@@ -77,45 +72,34 @@ def train(
         settings, or the loss is not finite.
     """
     choices = read_stage_settings(settings, TrainStage)
-    _check_ranks(choices, run)
+    check_ranks(choices.train, run)
     cache = Cache(run.cache_mb * 2**20)
     low, high = _open(inputs, choices, cache), _open(truths, choices, cache)
     if low.variables != high.variables:
         raise ValueError(f"{inputs[0]}: variables {low.variables}, but truth has {high.variables}")
     _check_patch(choices, low)
     scaling = _fit_scaling(high, run)
-    digests = input_digests([*inputs, *truths])
-    digests |= {f"{path.parent.name}/network": file_digest(path) for path in start}
     trainer = _trainer(choices, low, high, scaling, output, run)
-    run.say(
-        f"{choices.train.network}, {count_parameters(trainer.network)} parameters; "
-        f"{len(trainer.train)} training and {len(trainer.validation)} validation samples; "
-        f"{communication.describe(run.communicator)}; {run.device}"
-    )
     for path in start:
-        _start_from(path, trainer.network)
-    before = _score(trainer)
-    trainer.fit(Checkpoints(output / "checkpoints", _identity(choices, digests)), run.say)
-    after = _score(trainer)
-    card = _card(choices, low, scaling, digests)
-
-    def write() -> None:
-        sizes = {"epochs": choices.train.epochs, "parameters": count_parameters(trainer.network)}
-        metrics = sizes | {"before": before, "after": after}
-        write_text(output / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-        save_network(output / "network.safetensors", trainer.network, card)
-        page = model_card(card, metrics)
-        write_text(output / "README.md", page)
-
-    run.communicator.on_first(write)
-    run.say(
-        f"validation PSNR {before['validation']['psnr']:.2f} dB before, "
-        f"{after['validation']['psnr']:.2f} dB after {choices.train.epochs} epochs"
-    )
+        _start_from(path, trainer.network, run)
+    digests = input_digests([*inputs, *truths])
+    digests |= {f"{path.parent.name}/{path.stem}": file_digest(path) for path in start}
+    fit_and_write(trainer, _card(choices, low, scaling, digests), output, run)
 
 
-def _start_from(path: Path, network: Network) -> None:
-    """Give the part of a joint network that is of a trained network's kind its weights."""
+def _start_from(path: Path, network: Network, run: Run) -> None:
+    """Give a joint network a trained part, or a 2D network a trained first layer."""
+    if isinstance(network, NetworkJoint):
+        _start_part(path, network)
+        return
+    trained = read_first_layer(path)
+    start_first_layer(network, trained)
+    without = "" if trained.bias is not None else ", which has no biases: they start from zero"
+    run.say(f"the first layer starts from {path}{without}")
+
+
+def _start_part(path: Path, network: NetworkJoint) -> None:
+    """Give the part that is of a trained network's kind its weights."""
     trained, card = load_network(path)
     part = network.get_submodule(f"network_{card.network[-2:]}")
     try:
@@ -156,8 +140,9 @@ def _trainer(
         seed=choices.seed,
         communicator=run.communicator,
         device=run.device,
-        report=_report(output, choices.train.epochs, run),
+        report=report_to(output, choices.train.epochs, run),
         window_points=run.window_points,
+        first_layer_rate=getattr(choices.train, "first_layer_rate", 1.0),
     )
 
 
@@ -175,15 +160,6 @@ def _card(choices: TrainStage, low: Series, scaling: Scaling, digests: dict[str,
         inputs=digests,
         compression=low.compression,
     )
-
-
-def _check_ranks(choices: TrainStage, run: Run) -> None:
-    batch, ranks = choices.train.global_batch_size, run.communicator.size
-    if batch % ranks:
-        raise ValueError(
-            f"global_batch_size {batch} is not divisible by {ranks} ranks: "
-            "change one so that every rank gets an equal part"
-        )
 
 
 def _open(manifests: Sequence[Path], choices: TrainStage, cache: Cache) -> Series:
@@ -248,31 +224,3 @@ def _fit_scaling(high: Series, run: Run) -> Scaling:
             table[index, column] = torch.from_numpy(limit(axis=(0, 2, 3)))
     limits = run.communicator.sum(table).numpy()
     return Scaling(limits[:, 0].min(axis=0), limits[:, 1].max(axis=0))
-
-
-def _identity(choices: TrainStage, digests: dict[str, str]) -> str:
-    recipe = json.dumps([choices.to_json(), digests, code()], sort_keys=True)
-    return hashlib.sha256(recipe.encode()).hexdigest()
-
-
-def _score(trainer: Trainer) -> dict[str, dict[str, float]]:
-    return {"train": trainer.score(trainer.train), "validation": trainer.score(trainer.validation)}
-
-
-def _report(output: Path, epochs: int, run: Run) -> Callable[[list[dict[str, float]]], None]:
-    show = report_epochs(run, epochs)
-    events = EventFile(output / "events")
-
-    def write(history: list[dict[str, float]]) -> None:
-        text = io.StringIO()
-        rows = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(history)
-        write_text(output / "history.csv", text.getvalue())
-        events.write(history)
-
-    def report(history: list[dict[str, float]]) -> None:
-        run.communicator.on_first(lambda: write(history))
-        show(history)
-
-    return report

@@ -1,8 +1,34 @@
+rule pretrain_2d:
+    input:
+        settings=settings_file("pretrain_2d"),
+    output:
+        **training("results/{study}/pretrain_2d"),
+    log:
+        log_of("results/{study}/pretrain_2d"),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mpi=LOCAL_MPI,
+        communication="horovod",
+        tasks=2,
+        cpus_per_task=1,
+    params:
+        folder=folder_of_first_output,
+        batch=batch_divided_by_ranks("pretrain_2d"),
+    shell:
+        "{resources.mpi} -n {resources.tasks} python -m swsr pretrain_2d"
+        " --communication {resources.communication} --ranks {resources.tasks}"
+        " --threads {resources.cpus_per_task} --settings {input.settings}"
+        " --output {params.folder} --studies results --log {log}"
+
+
 rule train_2d:
     input:
         settings=settings_file("train_2d"),
         low=training_stores_of("downscale"),
         high=training_stores_of("extract"),
+        start=first_layer_to_start_from,
     output:
         **training("results/{study}/train_2d"),
     log:
@@ -18,11 +44,13 @@ rule train_2d:
     params:
         folder=folder_of_first_output,
         batch=batch_divided_by_ranks("train_2d"),
+        start=lambda wildcards, input: [f"--start {path}" for path in input.start],
     shell:
         "{resources.mpi} -n {resources.tasks} python -m swsr train_2d"
         " --communication {resources.communication} --ranks {resources.tasks}"
         " --threads {resources.cpus_per_task} --settings {input.settings}"
-        " --low {input.low} --high {input.high} --output {params.folder} --studies results --log {log}"
+        " --low {input.low} --high {input.high} {params.start}"
+        " --output {params.folder} --studies results --log {log}"
 
 
 rule infer_2d:

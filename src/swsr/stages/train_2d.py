@@ -6,6 +6,16 @@ from swsr.run import Run
 from swsr.training_stage import train
 
 
-def train_2d(settings: Path, low: list[Path], high: list[Path], output: Path, run: Run) -> None:
-    """Train on the series of the manifests `low` and `high`; see `training_stage.train`."""
-    train(settings, low, high, output, run)
+def train_2d(
+    settings: Path,
+    low: list[Path],
+    high: list[Path],
+    start: Path | None,
+    output: Path,
+    run: Run,
+) -> None:
+    """Train on the series of the manifests `low` and `high`; see `training_stage.train`.
+
+    `start` is the file that the first layer starts from.
+    """
+    train(settings, low, high, output, run, [start] if start else [])

@@ -1,0 +1,108 @@
+"""The end that all trainings share: fit a network, then write it with its figures and its card."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from swsr import communication
+from swsr.atomic import write_text
+from swsr.checkpoint import Card, Checkpoints, save_network
+from swsr.event_file import EventFile
+from swsr.model_card import model_card
+from swsr.networks import count_parameters
+from swsr.provenance import code
+from swsr.run import Run, report_epochs
+from swsr.settings import Train
+from swsr.training import Trainer
+
+
+def fit_and_write(trainer: Trainer, card: Card, output: Path, run: Run) -> None:
+    """Train a network and write it.
+
+    Parameters
+    ----------
+    trainer
+        With the network as it starts.
+    card
+        Of the network; with the code, its settings and inputs decide the result, so that only a
+        training of the same ones is gone on with.
+    output
+        Folder that gets `network.safetensors`, `README.md` (the card in words), `metrics.json`
+        (before and after, training and validation set) and, for resuming, `checkpoints/`.
+
+    Raises
+    ------
+    ValueError
+        When the loss is not finite.
+    """
+    parameters = count_parameters(trainer.network)
+    run.say(
+        f"{card.network}, {parameters} parameters; "
+        f"{len(trainer.train)} training and {len(trainer.validation)} validation samples; "
+        f"{communication.describe(run.communicator)}; {run.device}"
+    )
+    before = _score(trainer)
+    trainer.fit(Checkpoints(output / "checkpoints", _identity(card)), run.say)
+    after = _score(trainer)
+    epochs = trainer.settings.epochs
+
+    def write() -> None:
+        sizes = {"epochs": epochs, "parameters": parameters}
+        metrics = sizes | {"before": before, "after": after}
+        write_text(output / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+        save_network(output / "network.safetensors", trainer.network, card)
+        write_text(output / "README.md", model_card(card, metrics))
+
+    run.communicator.on_first(write)
+    run.say(
+        f"validation PSNR {before['validation']['psnr']:.2f} dB before, "
+        f"{after['validation']['psnr']:.2f} dB after {epochs} epochs"
+    )
+
+
+def report_to(output: Path, epochs: int, run: Run) -> Callable[[list[dict[str, float]]], None]:
+    """A reporter of finished epochs: a line each, `history.csv`, and `events/` for TensorBoard."""
+    show = report_epochs(run, epochs)
+    events = EventFile(output / "events")
+
+    def write(history: list[dict[str, float]]) -> None:
+        text = io.StringIO()
+        rows = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+        rows.writeheader()
+        rows.writerows(history)
+        write_text(output / "history.csv", text.getvalue())
+        events.write(history)
+
+    def report(history: list[dict[str, float]]) -> None:
+        run.communicator.on_first(lambda: write(history))
+        show(history)
+
+    return report
+
+
+def check_ranks(train: Train, run: Run) -> None:
+    """Check that every rank gets an equal part of a batch.
+
+    Raises
+    ------
+    ValueError
+        When the ranks do not divide it.
+    """
+    batch, ranks = train.global_batch_size, run.communicator.size
+    if batch % ranks:
+        raise ValueError(
+            f"global_batch_size {batch} is not divisible by {ranks} ranks: "
+            "change one so that every rank gets an equal part"
+        )
+
+
+def _identity(card: Card) -> str:
+    recipe = json.dumps([card.settings, card.inputs, code()], sort_keys=True)
+    return hashlib.sha256(recipe.encode()).hexdigest()
+
+
+def _score(trainer: Trainer) -> dict[str, dict[str, float]]:
+    return {"train": trainer.score(trainer.train), "validation": trainer.score(trainer.validation)}
