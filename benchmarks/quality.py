@@ -34,6 +34,7 @@ from swsr.scaling import Scaling
 from swsr.settings import Settings, Train2d
 from swsr.stages.simulate import simulate
 from swsr.training import Trainer
+from swsr.transfer import FirstLayer, start_first_layer
 
 GAINS_DB = (-3, 0, 3, 6, 9)
 STUDIES = {"study_2d": "studies/paper.yaml", "skip_2d": "config.yaml"}
@@ -66,20 +67,33 @@ def limits(high: Frames) -> Scaling:
     return Scaling(np.array([train.min()]), np.array([train.max()]))
 
 
-def history(network: str, epochs: int, high: Frames) -> list[dict[str, float]]:
-    """Figures of all epochs of a training on the first four fifths of some frames."""
+def history(
+    network: str,
+    epochs: int,
+    high: Frames,
+    seed: int = 0,
+    start: FirstLayer | None = None,
+    rate: float = 1.0,
+) -> list[dict[str, float]]:
+    """Figures of all epochs of a training on the first four fifths of some frames.
+
+    `start` is what the first layer starts from, `rate` its share of the learning rate.
+    """
     first = len(high) * 4 // 5
     low = bicubic.downscale(high, 2, GLOBE)
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     built = build_network(network, 1, 2)
+    if start is not None:
+        start_first_layer(built, start)
     scaling = limits(high)
     train = Samples((low[:first],), (high[:first],), built.reach, scaling, GLOBE)
     validation = replace(train, inputs=(low[first:],), truths=(high[first:],))
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             network=built, train=train, validation=validation, chunk=8,
-            settings=choices(network, epochs), seed=0, communicator=Communicator(),
+            settings=choices(network, epochs), seed=seed, communicator=Communicator(),
             device=torch.device("cpu"), report=lambda _: None, window_points=512,
+            first_layer_rate=rate,
         )  # fmt: skip
         checkpoints = Checkpoints(Path(folder), "benchmark")
         return trainer.fit(checkpoints, logging.getLogger().debug).history
