@@ -6,7 +6,7 @@ import pytest
 import yaml
 from tiny import REPOSITORY
 
-from swsr.experiments import Homes, expand, name_of, trained_by, trainings
+from swsr.experiments import Homes, expand, name_of, pretrains, trained_by, trainings
 from swsr.settings import Train2d
 
 
@@ -93,6 +93,46 @@ def test_trainings_that_a_method_needs():
     joint = config()["train_joint"] | {"start": "trained"}
     [settings] = expand(config(train_joint=joint)).values()
     assert trainings("joint", settings) == ["train_2d", "train_3d/processed", "train_joint"]
+
+
+def test_experiments_share_one_training_on_natural_images():
+    start = {"first_layer": "pretrained"}
+    changes = {
+        "transfer": {"train_2d": start},
+        "frozen": {"train_2d": start | {"first_layer_rate": 0}},
+        "study": {"train_2d": start | {"network": "study_2d"}},
+        "other_frames": {"train_2d": start, "source": {"train": [3]}},
+        "coarser": {"train_2d": start, "downscale": {"scale": 4}},
+        "from_file": {"train_2d": {"first_layer": "weights.mat"}},
+        "in_3d": {"train_2d": start, "methods": ["network_3d_processed"]},
+        "without_2d": {"train_2d": start, "methods": ["network_3d_raw"]},
+    }
+    studies = expand(config(methods=["network_2d"], experiments=changes))
+    homes, found = Homes(studies), {}
+    for folder, settings in studies.items():
+        if pretrains(settings):
+            found[name_of(folder)] = name_of(homes.of(folder, "pretrain_2d"))
+        home = name_of(homes.of(folder, "train_2d"))
+        shared = {"in_3d": "transfer", "without_2d": "transfer"}
+        assert home == shared.get(name_of(folder), name_of(folder))
+    # The study itself would make the same, as it would of methods that it does not name.
+    assert found == {
+        "transfer": "base",
+        "frozen": "base",
+        "study": "study",
+        "other_frames": "base",
+        "coarser": "coarser",
+        "in_3d": "base",
+    }
+
+
+def test_another_training_on_natural_images_is_another_2d_network():
+    start = {"train_2d": {"first_layer": "pretrained"}}
+    longer = start | {"pretrain_2d": {"epochs": 99}}
+    homes = Homes(expand(config(experiments={"short": start, "longer": longer})))
+    for stage in ("pretrain_2d", "train_2d"):
+        assert homes.of("default/experiments/longer", stage).endswith("longer")
+    assert homes.of("default/experiments/longer", "downscale", "seed_0") == "default"
 
 
 def test_training_that_a_method_ends_with():

@@ -71,6 +71,21 @@ def settings(**sections):
             {"methods": ["constrained_3d"], "train_3d": {"network": "study_3d"}},
             "constrained_3d, which needs whole frames",
         ),
+        (
+            {"train_2d": {"network": "edsr_2d", "first_layer": "pretrained"}},
+            "train_2d.first_layer is pretrained, but edsr_2d has another first layer",
+        ),
+        (
+            {"train_2d": {"network": "srcnn_2d", "first_layer_rate": 0}},
+            "train_2d.first_layer_rate is 0.0, but srcnn_2d has another first layer",
+        ),
+        ({"train_2d": {"first_layer_rate": -1}}, "train_2d.first_layer_rate is -1"),
+        ({"train_2d": {"first_layer": "http://a.b/c.mat"}}, "http://a.b/c.mat is a URL"),
+        (
+            {"train_2d": {"first_layer": "pretrained"}, "pretrain_2d": {"patch_points": 73}},
+            "pretrain_2d.patch_points is 73, but at downscale.scale 2 images have only 72",
+        ),
+        ({"pretrain_2d": {"patch_points": None}}, "pretrain_2d.patch_points is None"),
         ({"study": "../elsewhere"}, "study is '../elsewhere'"),
     ],
 )

@@ -12,11 +12,11 @@ import yaml
 REPOSITORY = Path(__file__).parent.parent.parent
 
 STAGES = (
-    "simulate", "extract", "downscale", "upscale", "upscale_spectral", "train_2d", "infer_2d",
-    "train_3d", "infer_3d", "train_joint", "infer_joint", "constrain", "evaluate", "report",
-    "compare",
+    "simulate", "extract", "downscale", "upscale", "upscale_spectral", "pretrain_2d", "train_2d",
+    "infer_2d", "train_3d", "infer_3d", "train_joint", "infer_joint", "constrain", "evaluate",
+    "report", "compare",
 )  # fmt: skip
-CHAIN = STAGES[:-1]
+CHAIN = tuple(stage for stage in STAGES if stage not in ("pretrain_2d", "compare"))
 """What runs for one study with all methods."""
 FROM_EXTRACT = CHAIN[1:]
 FROM_DOWNSCALE = CHAIN[2:]
@@ -78,6 +78,15 @@ RERUNS = {
     "train_2d.loss": ("l1", FROM_TRAIN_2D),
     "train_2d.patch_points": (12, FROM_TRAIN_2D),
     "train_2d.patches_per_frame": (2, FROM_TRAIN_2D),
+    "train_2d.first_layer": ("pretrained", ("pretrain_2d", *FROM_TRAIN_2D)),
+    "train_2d.first_layer_rate": (0.1, FROM_TRAIN_2D),
+    "pretrain_2d.epochs": (3, ()),
+    "pretrain_2d.global_batch_size": (4, ()),
+    "pretrain_2d.learning_rate": (0.01, ()),
+    "pretrain_2d.schedule": ("constant", ()),
+    "pretrain_2d.loss": ("l1", ()),
+    "pretrain_2d.patch_points": (12, ()),
+    "pretrain_2d.patches_per_frame": (2, ()),
     "train_3d.network": ("study_3d", FROM_TRAIN_3D),
     "train_3d.epochs": (3, FROM_TRAIN_3D),
     "train_3d.global_batch_size": (4, FROM_TRAIN_3D),
@@ -144,7 +153,9 @@ def as_markdown():
         "checked against Snakemake's own dry run by `tests/workflow/test_reruns.py`. Ranks, GPUs, memory and hours",
         "are not in the config and rerun nothing; nor does the order of keys, a comment, or touching",
         "a file. `split.test_fraction` is used only where `source.test` names no series,",
-        "`train_joint` only where `methods` name `joint`, which by default they do not.",
+        "`train_joint` only where `methods` name `joint`, which by default they do not; `pretrain_2d`",
+        "only where `train_2d.first_layer` is `pretrained`: then its keys run it, `train_2d` and what",
+        "follows. A file that `train_2d.first_layer` names runs `train_2d` when it is newer.",
         "`constrain` is that of 2D results; that of 3D results runs again with `infer_3d`.",
         "`experiments` and `repeats` run what their studies do not share with this one: here another",
         "`train_3d`, and a second seed.",
