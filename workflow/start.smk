@@ -39,10 +39,12 @@ def check_files(study):
 def check_first_layer(study):
     """Read the file that the first layer starts from, before hours are spent on frames."""
     path = STUDIES[study].train_2d.first_layer_file
-    if path is None:
+    if path is None or "train_2d" not in trainings_of(study):
         return
     if not path.is_file():
-        raise WorkflowError(f"train_2d.first_layer: {path}: no such file")
+        raise WorkflowError(
+            f"train_2d.first_layer: {path}: no such file: give random, pretrained or a path"
+        )
     try:
         reader = import_module("swsr.pretrained")
     except ImportError:

@@ -55,7 +55,8 @@ def read_first_layer(path: Path) -> FirstLayer:
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such file: give the path of weights as train_2d.first_layer")
-    head = path.open("rb").read(512)
+    with path.open("rb") as file:
+        head = file.read(16)
     if head.startswith(b"MATLAB 7.3"):
         raise ValueError(f"{path}: MATLAB 7.3: save it by `save -v7` in MATLAB")
     if head[8:9] == b"{" and _is_ours(path):

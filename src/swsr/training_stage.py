@@ -18,7 +18,7 @@ from swsr.provenance import compression_of, version
 from swsr.run import Run
 from swsr.scaling import Scaling
 from swsr.schema import Spacing
-from swsr.settings import Set, TrainStage, read_stage_settings
+from swsr.settings import Set, Train2d, TrainStage, read_stage_settings
 from swsr.training import Trainer
 from swsr.training_result import check_ranks, fit_and_write, report_to
 from swsr.transfer import start_first_layer
@@ -142,7 +142,9 @@ def _trainer(
         device=run.device,
         report=report_to(output, choices.train.epochs, run),
         window_points=run.window_points,
-        first_layer_rate=getattr(choices.train, "first_layer_rate", 1.0),
+        first_layer_rate=(
+            choices.train.first_layer_rate if isinstance(choices.train, Train2d) else 1.0
+        ),
     )
 
 
