@@ -29,6 +29,7 @@ from safetensors.torch import load_file
 
 from swsr.caffe import read_blobs
 from swsr.checkpoint import load_network
+from swsr.settings import FSRCNN_STARTS
 from swsr.transfer import FILTERS, WIDTH, FirstLayer, first_layer
 
 _CHANNELS = (1, 3)
@@ -84,10 +85,10 @@ def _is_ours(path: Path) -> bool:
 
 def _of_ours(path: Path) -> FirstLayer:
     network, card = load_network(path, "2d")
-    if len(card.variables) > 1 or not card.network.startswith(("study", "skip", "fsrcnn")):
+    if len(card.variables) > 1 or card.network not in FSRCNN_STARTS:
         raise ValueError(
             f"{path}: holds {card.network} of {', '.join(card.variables)}: the first layer is "
-            "taken from study_2d, skip_2d or fsrcnn_2d of one variable"
+            f"taken from {', '.join(FSRCNN_STARTS)} of one variable"
         )
     layer = first_layer(network)
     return FirstLayer(layer.weight.detach(), None if layer.bias is None else layer.bias.detach())

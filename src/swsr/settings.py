@@ -52,6 +52,9 @@ _QUALITIES: dict[Codec, tuple[int, int]] = {"h264": (0, 51), "mjpeg": (1, 31)}
 _RANGES = ("time", "lat", "lon")
 """Dims that `source.select` takes a range of, and one entry of any other."""
 
+FSRCNN_STARTS = ("study_2d", "skip_2d", "fsrcnn_2d")
+"""Networks with the first layer of FSRCNN."""
+
 IMAGE_TILE_POINTS = 144
 """Side of the square pieces of pictures that `pretrain_2d` trains on: a multiple of every scale."""
 
@@ -343,12 +346,12 @@ class Train2d(Train):
 
     @model_validator(mode="after")
     def _has_such_a_layer(self) -> Self:
-        if self.network not in ("study_2d", "skip_2d", "fsrcnn_2d"):
+        if self.network not in FSRCNN_STARTS:
             for key, plain in {"first_layer": "random", "first_layer_rate": 1.0}.items():
                 if getattr(self, key) != plain:
                     raise ValueError(
                         f"train_2d.{key} is {getattr(self, key)}, but {self.network} has another "
-                        f"first layer than FSRCNN: use study_2d, skip_2d or fsrcnn_2d, or {plain}"
+                        f"first layer than FSRCNN: use {plain}, or {', '.join(FSRCNN_STARTS)}"
                     )
         _refuse_url("train_2d.first_layer", self.first_layer)
         return self

@@ -76,8 +76,8 @@ def settings(**sections):
             "train_2d.first_layer is pretrained, but edsr_2d has another first layer",
         ),
         (
-            {"train_2d": {"network": "srcnn_2d", "first_layer_rate": 0}},
-            "train_2d.first_layer_rate is 0.0, but srcnn_2d has another first layer",
+            {"train_2d": {"network": "subpixel_2d", "first_layer_rate": 0}},
+            "train_2d.first_layer_rate is 0.0, but subpixel_2d has another first layer",
         ),
         ({"train_2d": {"first_layer_rate": -1}}, "train_2d.first_layer_rate is -1"),
         ({"train_2d": {"first_layer": "http://a.b/c.mat"}}, "http://a.b/c.mat is a URL"),
