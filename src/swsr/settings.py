@@ -560,8 +560,15 @@ class Settings(Strict):
 
     @model_validator(mode="after")
     def _patches_fit_images(self) -> Self:
+        if self.train_2d.first_layer != "pretrained":
+            return self
+        if self.downscale.scale == 1:
+            raise ValueError(
+                "train_2d.first_layer is pretrained, but pretrain_2d learns to upscale, which "
+                "downscale.scale 1 does not ask for: use random, or the path of a file"
+            )
         points, least = self.pretrain_2d.patch_points, IMAGE_TILE_POINTS // self.downscale.scale
-        if self.train_2d.first_layer == "pretrained" and points > least:
+        if points > least:
             raise ValueError(
                 f"pretrain_2d.patch_points is {points}, but at downscale.scale "
                 f"{self.downscale.scale} images have only {least} points: use fewer"

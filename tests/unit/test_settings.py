@@ -85,6 +85,13 @@ def settings(**sections):
             {"train_2d": {"first_layer": "pretrained"}, "pretrain_2d": {"patch_points": 73}},
             "pretrain_2d.patch_points is 73, but at downscale.scale 2 images have only 72",
         ),
+        (
+            {
+                "train_2d": {"first_layer": "pretrained"},
+                "downscale": {"scale": 1, "codec": "h264", "quality": 30},
+            },
+            "pretrain_2d learns to upscale, which downscale.scale 1 does not ask for",
+        ),
         ({"pretrain_2d": {"patch_points": None}}, "pretrain_2d.patch_points is None"),
         ({"study": "../elsewhere"}, "study is '../elsewhere'"),
     ],
