@@ -85,6 +85,15 @@ def test_sites_differ_from_the_main_profile_only_where_sites_differ():
             }
 
 
+def test_every_rule_that_slurm_knows_has_its_resources_on_summit():
+    slurm, lsf = (
+        yaml.safe_load((REPOSITORY / profile / "config.yaml").read_text())
+        for profile in ("slurm", "lsf")
+    )
+    assert lsf["set-resources"].keys() == slurm["set-resources"].keys()
+    assert lsf["set-threads"].keys() == slurm["set-threads"].keys()
+
+
 def _parsed(cluster, words: list[str]) -> str:
     """What a real sbatch says of these options: of the cluster's lack of something, not of them."""
     done = subprocess.run(
