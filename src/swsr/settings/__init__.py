@@ -1,0 +1,67 @@
+"""The only schema of `config.yaml`: frozen pydantic models, and what each stage reads of them.
+
+Unknown keys and wrong types are errors of one line. Nothing heavy is imported here, because
+Snakemake parses the Snakefile, and with it this package, again in every job.
+"""
+
+from swsr.settings.base import Strict, read_stage_settings
+from swsr.settings.frames import PACK_FRAMES, Codec, Downscale, Set, Simulate, Split
+from swsr.settings.source import (
+    Bound,
+    Format,
+    Reading,
+    Role,
+    matching_files,
+    split_entry,
+    without_password,
+)
+from swsr.settings.stages import (
+    ApplyStage,
+    EvaluateStage,
+    ExtractStage,
+    PretrainStage,
+    TrainStage,
+)
+from swsr.settings.training import (
+    FSRCNN_STARTS,
+    IMAGE_TILE_POINTS,
+    Pretrain2d,
+    Train,
+    Train2d,
+    Train3d,
+    TrainJoint,
+)
+from swsr.settings.whole import INTERPOLATIONS, Method, Settings
+
+__all__ = [
+    "FSRCNN_STARTS",
+    "IMAGE_TILE_POINTS",
+    "INTERPOLATIONS",
+    "PACK_FRAMES",
+    "ApplyStage",
+    "Bound",
+    "Codec",
+    "Downscale",
+    "EvaluateStage",
+    "ExtractStage",
+    "Format",
+    "Method",
+    "Pretrain2d",
+    "PretrainStage",
+    "Reading",
+    "Role",
+    "Set",
+    "Settings",
+    "Simulate",
+    "Split",
+    "Strict",
+    "Train",
+    "Train2d",
+    "Train3d",
+    "TrainJoint",
+    "TrainStage",
+    "matching_files",
+    "read_stage_settings",
+    "split_entry",
+    "without_password",
+]

@@ -1,0 +1,180 @@
+"""Where frames come from: the sections `source` and `apply`, and the files that they name."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from glob import glob
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+
+from swsr.settings.base import Strict
+
+Role: TypeAlias = Literal["train", "test"]
+
+Format: TypeAlias = Literal[
+    "netcdf", "zarr", "grib", "the_well", "pdebench", "dedalus", "video", "images"
+]
+
+Bound: TypeAlias = Annotated[
+    float | str, BeforeValidator(lambda v: v.isoformat() if isinstance(v, date) else v)
+]
+"""One end of what is selected: a number in the unit of the dim, or a date, which YAML reads so."""
+
+RANGES = ("time", "lat", "lon")
+"""Dims that `source.select` takes a range of, and one entry of any other."""
+
+
+class Reading(Strict):
+    """How frames are read, whichever files they come from."""
+
+    variables: tuple[str, ...] = Field(min_length=1)
+    format: Format | None
+    dims: dict[Literal["time", "lat", "lon", "sample"], str]
+    select: dict[str, tuple[Bound, Bound] | Bound]
+    every: PositiveInt
+    units: dict[str, str]
+    periodic: tuple[Literal["lat", "lon"], ...] | None
+
+    @classmethod
+    def plain(cls, variables: tuple[str, ...], **others: Any) -> Self:
+        """All of some variables, as the files have them."""
+        known: dict[str, Any] = {"format": None, "dims": {}, "select": {}, "every": 1, "units": {}}
+        return cls(variables=variables, periodic=None, **(known | others))
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        if len(set(self.variables)) < len(self.variables):
+            raise ValueError(f"source.variables names a variable twice: {list(self.variables)}")
+        strange = sorted(set(self.units) - set(self.variables))
+        if strange:
+            raise ValueError(f"source.units names {strange[0]!r}, which source.variables does not")
+        for dim, chosen in self.select.items():
+            if isinstance(chosen, tuple) != (dim in RANGES):
+                wanted = "[first, last]" if dim in RANGES else "one value"
+                raise ValueError(f"source.select.{dim} is {_shown(chosen)}: give {wanted}")
+        return self
+
+
+class Source(Reading):
+    """Where frames come from."""
+
+    kind: Literal["simulation", "files"]
+    train: tuple[int | str, ...] = Field(min_length=1)
+    test: tuple[int | str, ...]
+
+    @model_validator(mode="after")
+    def _entries_fit_kind(self) -> Self:
+        wanted = int if self.kind == "simulation" else str
+        noun = "seeds (whole numbers)" if wanted is int else "paths of files"
+        for role in ("train", "test"):
+            for entry in getattr(self, role):
+                if not isinstance(entry, wanted):
+                    raise ValueError(
+                        f"source.{role} must list {noun} when source.kind is {self.kind}, "
+                        f"not {without_password(repr(entry))} (write `{role}: []` for none)"
+                    )
+                refuse_url(f"source.{role}", entry)
+        entries = [entry for role in ("train", "test") for entry in self._expanded(role)]
+        twice = sorted({str(entry) for entry in entries if entries.count(entry) > 1})
+        if twice:
+            raise ValueError(f"source.train and source.test name {twice[0]} more than once")
+        if any(isinstance(entry, int) and entry < 0 for entry in entries):
+            raise ValueError("source.train and source.test: seeds are 0 or more")
+        return self
+
+    def series(self, role: Role) -> dict[str, int | str]:
+        """Names of the series of one role, in order, and the seed or path that each comes from.
+
+        An entry such as `file.h5#0:3` stands for three: `file.h5#0`, `file.h5#1` and `file.h5#2`.
+        """
+        entries = self._expanded(role)
+        if self.kind == "simulation":
+            return {f"seed_{entry}": entry for entry in entries}
+        return {f"{role}_{index}": entry for index, entry in enumerate(entries)}
+
+    def _expanded(self, role: str) -> list[int | str]:
+        return [one for entry in getattr(self, role) for one in _samples(entry)]
+
+
+class Apply(Strict):
+    """Coarse runs without truth, for `snakemake apply`."""
+
+    files: tuple[str, ...]
+    network_3d: bool
+    format: Literal["zarr", "netcdf"]
+
+    @model_validator(mode="after")
+    def _files_are_no_urls(self) -> Self:
+        for entry in self.files:
+            refuse_url("apply.files", entry)
+        return self
+
+    def series(self) -> dict[str, str]:
+        """Name of each result, after its file, and the path or pattern that it comes from.
+
+        Raises
+        ------
+        ValueError
+            When two have the same name.
+        """
+        named: dict[str, str] = {}
+        for entry in self.files:
+            path = Path(split_entry(entry)[0])
+            names = (
+                re.sub(r"[^A-Za-z0-9_-]+", "_", part).strip("_")
+                for part in (path.stem, path.parent.name)
+            )
+            name = next(filter(None, names), None)
+            if not name:
+                raise ValueError(f"apply.files: {entry} gives no name to its result: rename it")
+            if name in named:
+                raise ValueError(f"apply.files: {named[name]} and {entry} are both named {name}")
+            named[name] = entry
+        return named
+
+
+def split_entry(entry: str) -> tuple[str, int | None]:
+    """Path and number of the sample of an entry such as `file.h5#3`; None where it names none."""
+    path, _, sample = entry.rpartition("#")
+    return (path, int(sample)) if path and sample.isdecimal() else (entry, None)
+
+
+def matching_files(entry: str) -> list[str]:
+    """Files that a path, or a pattern of paths, stands for, in order; none where there are none."""
+    path = Path(split_entry(entry)[0]).expanduser()
+    return [str(path)] if path.exists() else sorted(glob(str(path)))  # noqa: PTH207
+
+
+def without_password(text: str) -> str:
+    """The same without what follows the scheme of a URL up to @, and without its query."""
+    hidden = re.sub(r"(\w+:/{1,2})[^\s/]*@", r"\1***@", text)
+    return re.sub(r"(\w+:/{1,2}[^\s?]*)\?[^\s']*", r"\1?***", hidden)
+
+
+def refuse_url(key: str, entry: int | str) -> None:
+    """Raise a ValueError that names `key` where its entry is a URL, without a password in it."""
+    if "://" in str(entry):
+        raise ValueError(
+            f"{key}: {without_password(str(entry))} is a URL: download it and give the path of "
+            "the file"
+        )
+
+
+def _samples(entry: int | str) -> Iterator[int | str]:
+    found = re.fullmatch(r"(.+)#(\d+):(\d+)", str(entry))
+    if not found:
+        yield entry
+        return
+    first, last = int(found[2]), int(found[3])
+    if first >= last:
+        raise ValueError(f"source: {entry} names no sample: write #first:end, as in #0:3")
+    for sample in range(first, last):
+        yield f"{found[1]}#{sample}"
+
+
+def _shown(chosen: object) -> str:
+    ends = chosen if isinstance(chosen, tuple) else (chosen,)
+    text = ", ".join(map(str, ends))
+    return f"[{text}]" if isinstance(chosen, tuple) else text

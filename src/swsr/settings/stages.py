@@ -1,0 +1,47 @@
+"""What a stage reads of the settings, where that is not one section as it stands."""
+
+from pydantic import Field
+
+from swsr.settings.base import Strict
+from swsr.settings.frames import Split
+from swsr.settings.source import Reading
+from swsr.settings.training import Pretrain2d, Train2d, Train3d, TrainJoint
+
+
+class ExtractStage(Reading):
+    """What `extract` reads."""
+
+    chunk_frames: int
+    shard_frames: int | None
+
+
+class ApplyStage(ExtractStage):
+    """What `apply` reads: as `extract`, the same level, but all of the frames and points."""
+
+
+class TrainStage(Strict):
+    """What `train_2d` and `train_3d` read.
+
+    `scale` is that of the network, 1 for 3D. `split.test_fraction` is 0 when the test set lies in
+    series of its own.
+    """
+
+    seed: int
+    scale: int
+    split: Split
+    train: Train2d | Train3d | TrainJoint = Field(union_mode="left_to_right")
+
+
+class PretrainStage(Strict):
+    """What `pretrain_2d` reads; `network` is that of `train_2d`."""
+
+    seed: int
+    scale: int
+    network: str
+    train: Pretrain2d
+
+
+class EvaluateStage(Strict):
+    """What `evaluate` reads; `split` as in `TrainStage`."""
+
+    split: Split

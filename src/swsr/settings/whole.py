@@ -1,0 +1,276 @@
+"""The whole of `config.yaml`, and what must fit between its sections."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, Self, TypeAlias
+
+from pydantic import Field, PositiveInt, ValidationError, model_validator
+
+from swsr.settings.base import Strict, sentences
+from swsr.settings.frames import GRIDS, SIMULATED, Downscale, Extract, Simulate, Split
+from swsr.settings.source import RANGES, Apply, Reading, Role, Source, split_entry
+from swsr.settings.stages import (
+    ApplyStage,
+    EvaluateStage,
+    ExtractStage,
+    PretrainStage,
+    TrainStage,
+)
+from swsr.settings.training import (
+    IMAGE_TILE_POINTS,
+    Pretrain2d,
+    Train2d,
+    Train3d,
+    TrainJoint,
+)
+
+Method: TypeAlias = Literal[
+    "network_2d", "network_3d_raw", "network_3d_processed", "combined_raw", "joint", "spectral",
+    "constrained_2d", "constrained_3d",
+]  # fmt: skip
+"""How frames are restored, beside interpolation: by the 2D network; by 3D networks on interpolated
+frames or on 2D results; by the 3D network that was trained on interpolated frames on 2D results;
+by a 2D and a 3D network that were trained as one; by spectral interpolation;
+by the 2D network, or it and then the 3D one, made consistent with the low-resolution frames."""
+
+INTERPOLATIONS = ("bicubic", "spectral")
+"""What frames are restored by without any network, the first of them always."""
+
+
+class Settings(Strict):
+    """The whole of `config.yaml`."""
+
+    study: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    seed: int = Field(ge=0)
+    source: Source
+    simulate: Simulate
+    extract: Extract
+    downscale: Downscale
+    split: Split
+    train_2d: Train2d
+    pretrain_2d: Pretrain2d
+    train_3d: Train3d
+    train_joint: TrainJoint
+    methods: tuple[Method, ...] = Field(min_length=1)
+    experiments: dict[str, dict[str, Any]]
+    repeats: PositiveInt
+    apply: Apply
+
+    @model_validator(mode="after")
+    def _experiments_have_names(self) -> Self:
+        for name, changes in self.experiments.items():
+            if not re.fullmatch("[a-z][a-z0-9_]*", name) or name == "base":
+                raise ValueError(
+                    f"experiments.{name}: name it by small letters, digits and _, and not base"
+                )
+            alien = set(changes) & {"study", "experiments", "apply"}
+            if alien:
+                raise ValueError(f"experiments.{name}.{min(alien)}: not for one experiment alone")
+        return self
+
+    @model_validator(mode="after")
+    def _names_of_applied(self) -> Self:
+        self.apply.series()
+        return self
+
+    @model_validator(mode="after")
+    def _simulation_has_it(self) -> Self:
+        if self.source.kind != "simulation":
+            return self
+        unknown = set(self.source.variables) - set(SIMULATED)
+        if unknown:
+            raise ValueError(
+                f"source.variables: the simulation has no {min(unknown)!r}, but {SIMULATED}"
+            )
+        lat, lon = GRIDS[self.simulate.grid]
+        scale = self.downscale.scale
+        if lat % scale or lon % scale:
+            raise ValueError(
+                f"downscale.scale {scale} does not divide the {lat} x {lon} points of "
+                f"simulate.grid {self.simulate.grid}"
+            )
+        self.check_patches(lat, f"simulate.grid {self.simulate.grid}")
+        return self
+
+    @model_validator(mode="after")
+    def _networks_are_compared(self) -> Self:
+        if not set(self.methods).difference(INTERPOLATIONS):
+            raise ValueError(
+                "methods name no network, but figures are of values scaled as for one: add one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _constrained_frames_are_whole(self) -> Self:
+        if "constrained_3d" in self.methods and self.train_3d.network == "study_3d":
+            raise ValueError(
+                "methods name constrained_3d, which needs whole frames, but train_3d.network "
+                "study_3d takes points off: use skip_3d"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _constrained_to_what_is_true(self) -> Self:
+        constrained = sorted({"constrained_2d", "constrained_3d"} & set(self.methods))
+        if constrained and self.downscale.codec is not None:
+            raise ValueError(
+                f"methods name {constrained[0]}, which would bring back the errors of "
+                f"downscale.codec {self.downscale.codec}: leave out one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _patches_fit_images(self) -> Self:
+        if self.train_2d.first_layer != "pretrained":
+            return self
+        if self.downscale.scale == 1:
+            raise ValueError(
+                "train_2d.first_layer is pretrained, but pretrain_2d learns to upscale, which "
+                "downscale.scale 1 does not ask for: use random, or the path of a file"
+            )
+        points, least = self.pretrain_2d.patch_points, IMAGE_TILE_POINTS // self.downscale.scale
+        if points > least:
+            raise ValueError(
+                f"pretrain_2d.patch_points is {points}, but at downscale.scale "
+                f"{self.downscale.scale} images have only {least} points: use fewer"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _joint_keeps_points(self) -> Self:
+        wide = self.downscale.scale > 2
+        if "joint" in self.methods and self.train_joint.network == "study_joint" and wide:
+            raise ValueError(
+                "train_joint.network study_joint takes more points off each side at scale "
+                f"{self.downscale.scale} than methods are compared without: use skip_joint"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _joint_starts_from_its_parts(self) -> Self:
+        if "joint" not in self.methods or self.train_joint.start != "trained":
+            return self
+        kind, _, _ = self.train_joint.network.partition("_")
+        for stage, part in (("train_2d", f"{kind}_2d"), ("train_3d", f"{kind}_3d")):
+            network = getattr(self, stage).network
+            if network != part:
+                raise ValueError(
+                    f"train_joint.start is trained, but {stage}.network {network} is no part of "
+                    f"{self.train_joint.network}: use {part}, or start: random"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _enough_frames(self) -> Self:
+        if not self.source.test and not self.split.test_fraction:
+            raise ValueError("no test frames: source.test is empty and split.test_fraction is 0")
+        if self.source.kind == "simulation":
+            self.effective_split.ranges(-(-self.simulate.num_frames // self.source.every))
+        return self
+
+    def check_patches(self, num_points: int, origin: str) -> None:
+        """Check that patches of the trainings fit into frames of so many points on a side.
+
+        Raises
+        ------
+        ValueError
+            With the key that is too large.
+        """
+        methods, scale = set(self.methods), self.downscale.scale
+        from_trained = "joint" in methods and self.train_joint.start == "trained"
+        sides = {"train_2d": num_points // scale}
+        if from_trained or methods - {"network_2d", "constrained_2d", "joint", *INTERPOLATIONS}:
+            sides["train_3d"] = num_points
+        if "joint" in methods:
+            sides["train_joint"] = num_points // scale
+        for stage, least in sides.items():
+            points = getattr(self, stage).patch_points
+            if points is not None and points > least:
+                raise ValueError(
+                    f"{stage}.patch_points is {points}, but frames of {origin} have only {least} "
+                    "points there: use fewer, or null for whole frames"
+                )
+
+    @classmethod
+    def from_mapping(cls, config: Mapping[str, Any], origin: str = "config") -> Self:
+        """Settings from nested mappings, as YAML gives them.
+
+        Raises
+        ------
+        ValueError
+            One line for each thing that is wrong, with its key.
+        """
+        try:
+            return cls.model_validate(config)
+        except ValidationError as error:
+            raise ValueError("; ".join(sentences(error, origin))) from None
+
+    @property
+    def effective_split(self) -> Split:
+        """The split, with no frames held back for a test where source.test names series."""
+        unused = {"test_fraction": 0.0} if self.source.test else {}
+        return self.split.model_copy(update=unused)
+
+    def series(self, role: Role) -> dict[str, int | str]:
+        """Names of the series of one role and the seed or path that each comes from."""
+        return self.source.series(role)
+
+    def sample(self, series: str) -> int | None:
+        """Number of the trajectory that a series is in its files, or None."""
+        return split_entry(str(self.entry(series)))[1]
+
+    def entry(self, series: str) -> int | str:
+        """The seed or path that a series comes from."""
+        return (self.series("train") | self.series("test"))[series]
+
+    def for_stage(self, stage: str) -> Strict:
+        """Exactly what `stage` reads: when this is unchanged, the stage need not run again.
+
+        Raises
+        ------
+        KeyError
+            When no stage of that name reads settings.
+        """
+        split = self.effective_split
+        levels = {dim: at for dim, at in self.source.select.items() if dim not in RANGES}
+        models: dict[str, Strict] = {
+            "simulate": self.simulate,
+            "extract": ExtractStage(**self._read_as_source(), **self.extract.model_dump()),
+            "downscale": self.downscale,
+            "upscale": self.downscale,
+            "upscale_spectral": self.downscale,
+            "constrain": self.downscale,
+            "train_2d": TrainStage(
+                seed=self.seed,
+                scale=self.downscale.scale,
+                split=split,
+                train=self.train_2d,
+            ),
+            "pretrain_2d": PretrainStage(
+                seed=self.seed,
+                scale=self.downscale.scale,
+                network=self.train_2d.network,
+                train=self.pretrain_2d,
+            ),
+            "train_3d": TrainStage(
+                seed=self.seed,
+                scale=1,
+                split=split,
+                train=self.train_3d,
+            ),
+            "train_joint": TrainStage(
+                seed=self.seed,
+                scale=self.downscale.scale,
+                split=split,
+                train=self.train_joint,
+            ),
+            "evaluate": EvaluateStage(split=split),
+            "apply": ApplyStage(
+                **self._read_as_source() | {"format": None, "select": levels, "every": 1},
+                **self.extract.model_dump(),
+            ),
+        }
+        return models[stage]
+
+    def _read_as_source(self) -> dict[str, Any]:
+        return {name: getattr(self.source, name) for name in Reading.model_fields}
