@@ -1,26 +1,15 @@
-"""The only module that opens or writes Zarr.
-
-A store of frames `NAME.zarr` is built as `.NAME.zarr.KEY.partial`, renamed when it is complete, and
-then described by a small manifest `NAME.json`: number of files, bytes, digest of the content. The
-manifest is what the workflow tracks, and what readers open: a store that is not as its manifest
-says is refused. Equal content gives an equal manifest.
-
-KEY is a digest of all that decides the content. A run that was interrupted thus finds what it had
-written, group of frames by group, and goes on from there; two jobs that make the same store, which
-a job that outlived its workflow can cause, write the same files.
-"""
+"""Stores for writing: group of frames by group, resumed, and under their name only when whole."""
 
 import errno
 import hashlib
 import json
 import shutil
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import dask.array
 import numpy as np
@@ -31,179 +20,15 @@ from swsr.atomic import atomic_folder, atomic_path, write_text
 from swsr.communication import Communicator
 from swsr.provenance import COMMIT
 from swsr.schema import DIMS
-
-_TOGETHER_BYTES = 4 * 2**20
-"""Of frames that are computed in one call: less, and the call takes longer than its work."""
-
-
-def store_path(manifest: Path) -> Path:
-    """Where the store that a manifest describes lies."""
-    return manifest.with_suffix(".zarr")
-
-
-def open_frames(manifest: Path) -> xr.Dataset:
-    """Open the frames that a manifest describes, lazily, with the chunks of the store.
-
-    Variables are in the order in which they were written.
-
-    Raises
-    ------
-    ValueError
-        When manifest or store is missing, or the store is not as the manifest says.
-    """
-    expected = read_manifest(manifest)
-    store = store_path(manifest)
-    if not store.is_dir():
-        raise ValueError(f"{store}: the store is gone: remove {manifest} and run again")
-    files, size = _inventory(store)
-    if (files, size) != (expected["files"], expected["bytes"]):
-        raise ValueError(
-            f"{store}: {files} files of {size} bytes, but {manifest.name} says "
-            f"{expected['files']} files of {expected['bytes']}: remove {manifest} and run again"
-        )
-    dataset = xr.open_zarr(store, consolidated=False, chunks={})
-    # A Zarr group lists its arrays in any order, another one at every opening; channels have one.
-    return dataset[dataset.attrs["variables"]]
-
-
-def open_archive(path: Path) -> Any:
-    """A Zarr store in a zip, for reading."""
-    return zarr.storage.ZipStore(path, mode="r")
-
-
-def read_manifest(manifest: Path) -> dict[str, Any]:
-    """The content of a manifest.
-
-    Raises
-    ------
-    ValueError
-        When it is missing or is no manifest.
-    """
-    try:
-        content = json.loads(manifest.read_text())
-        return {key: content[key] for key in ("files", "bytes", "digest")}
-    except FileNotFoundError:
-        raise ValueError(f"{manifest}: no such manifest of a store") from None
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(
-            f"{manifest}: not a manifest of a store: remove it and run again"
-        ) from None
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How frames lie in the files of a store.
-
-    Attributes
-    ----------
-    chunk_frames
-        Whole frames in a chunk, the least that is read.
-    shard_frames
-        Whole frames in a file, a multiple of `chunk_frames`; None: a file per chunk.
-    """
-
-    chunk_frames: int
-    shard_frames: int | None = None
-
-    @property
-    def group(self) -> int:
-        """Frames that are written together."""
-        return self.shard_frames or self.chunk_frames
-
-    @classmethod
-    def of(cls, dataset: xr.Dataset) -> Self:
-        """The layout of an open store."""
-        shards = next(iter(dataset.data_vars.values())).encoding.get("shards")
-        return cls(chunk_frames(dataset), shards[0] if shards else None)
-
-
-def chunk_frames(dataset: xr.Dataset) -> int:
-    """Frames per chunk of an open store."""
-    return int(dataset.chunksizes["time"][0])
-
-
-def frames_at_once(dataset: xr.Dataset) -> int:
-    """Frames to read in one call: a chunk, or several where chunks are small."""
-    chunk = max(dataset.chunksizes["time"])  # the first of a part of a store may be cut
-    chunk_bytes = dataset.nbytes // dataset.sizes["time"] * chunk
-    return chunk * max(1, _TOGETHER_BYTES // chunk_bytes)
-
-
-def input_digests(manifests: list[Path]) -> dict[str, str]:
-    """Stage and series of each manifest -> digest of its store."""
-    return {
-        f"{manifest.parent.name}/{manifest.stem}": read_manifest(manifest)["digest"]
-        for manifest in manifests
-    }
-
-
-def stack_variables(dataset: xr.Dataset, variables: tuple[str, ...]) -> xr.DataArray:
-    """Variables as channels, in the order given: dims (time, variable, lat, lon)."""
-    chosen = dataset[list(variables)].to_dataarray("variable")
-    return chosen.transpose("time", "variable", "lat", "lon")
-
-
-class Cache:
-    """Blocks of frames in memory, the last used ones, up to a number of bytes."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._blocks: OrderedDict[Hashable, np.ndarray] = OrderedDict()
-
-    def get(self, key: Hashable, read: Callable[[], np.ndarray]) -> np.ndarray:
-        """The block of a key, read when it is not here; what was not used for longest goes."""
-        block = self._blocks.pop(key, None)
-        if block is None:
-            block = read()
-            size = block.nbytes + sum(kept.nbytes for kept in self._blocks.values())
-            while self._blocks and size > self._limit:
-                size -= self._blocks.popitem(last=False)[1].nbytes
-        self._blocks[key] = block
-        return block
-
-
-class StoredFrames:
-    """Some frames of a store as if they were an array (frames, variables, lat, lon), float32.
-
-    Parameters
-    ----------
-    dataset
-        As `open_frames` gives it.
-    variables
-        Channels, in order.
-    frames
-        Which frames of the store these are.
-    cache
-        Where chunks that were read stay for a while; it may be shared.
-    """
-
-    def __init__(
-        self, dataset: xr.Dataset, variables: tuple[str, ...], frames: slice, cache: Cache
-    ) -> None:
-        self._stacked = stack_variables(dataset, variables)
-        self._chunk = chunk_frames(dataset)
-        self._frames = range(dataset.sizes["time"])[frames]
-        self._cache = cache
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Sizes of the four dims."""
-        return (len(self._frames), *self._stacked.shape[1:])
-
-    def __getitem__(self, frames: slice) -> np.ndarray:
-        """Consecutive frames, read chunk by chunk."""
-        wanted = self._frames[frames]
-        numbers = range(wanted.start // self._chunk, (wanted.stop - 1) // self._chunk + 1)
-        first = numbers.start * self._chunk
-        blocks = [
-            self._cache.get((id(self), number), partial(self._read, number)) for number in numbers
-        ]
-        block = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-        return block[wanted.start - first : wanted.stop - first]
-
-    def _read(self, number: int) -> np.ndarray:
-        first = number * self._chunk
-        return self._stacked.isel(time=slice(first, first + self._chunk)).values
+from swsr.zarr_io.reading import (
+    TOGETHER_BYTES,
+    Layout,
+    inventory,
+    open_frames,
+    stack_variables,
+    store_digest,
+    store_path,
+)
 
 
 def write_frames(
@@ -227,7 +52,7 @@ def write_frames(
     def compute(first: int, last: int) -> np.ndarray:
         return stacked.isel(time=slice(first, last)).values
 
-    at_once = max(at_once, _TOGETHER_BYTES * len(stacked) // stacked.nbytes)
+    at_once = max(at_once, TOGETHER_BYTES * len(stacked) // stacked.nbytes)
     together = max(1, at_once // layout.group)
     fill_store(template, manifest, layout, attributes, compute, communicator, origin, together)
 
@@ -371,8 +196,8 @@ class StoreWriter:
         """
         for killed in self.partial.rglob("*.partial"):  # files of a writer that was killed
             killed.unlink()
-        files, size = _inventory(self.partial)
-        content = {"files": files, "bytes": size, "digest": _digest(self.partial)}
+        files, size = inventory(self.partial)
+        content = {"files": files, "bytes": size, "digest": store_digest(self.partial)}
         try:
             self.partial.rename(self.store)
         except OSError as error:
@@ -412,21 +237,3 @@ def _with_attributes(dataset: xr.Dataset, attributes: Mapping[str, Any]) -> xr.D
     plain = dataset.drop_encoding()
     plain["time"].encoding = {key: value for key, value in kept.items() if value}
     return plain.assign_attrs(attributes, variables=list(map(str, dataset.data_vars)))
-
-
-def _files(store: Path) -> list[Path]:
-    # Not what a second writer has just begun to write.
-    return sorted(path for path in store.rglob("*") if path.is_file() and path.suffix != ".partial")
-
-
-def _inventory(store: Path) -> tuple[int, int]:
-    sizes = [path.stat().st_size for path in _files(store)]
-    return len(sizes), sum(sizes)
-
-
-def _digest(store: Path) -> str:
-    digest = hashlib.sha256()
-    for path in _files(store):
-        digest.update(path.relative_to(store).as_posix().encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
