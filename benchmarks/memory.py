@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -28,8 +29,8 @@ TIMES = (1, 5, 20)
 CHUNK_FRAMES = 8
 CACHE_MB = 16
 STAGES = (
-    "extract", "downscale", "upscale", "train_2d", "infer_2d", "apply", "train_3d", "infer_3d",
-    "evaluate", "report",
+    "extract", "downscale", "upscale", "upscale_spectral", "train_2d", "infer_2d", "constrain",
+    "apply", "train_3d", "infer_3d", "evaluate", "report",
 )  # fmt: skip
 
 
@@ -62,15 +63,16 @@ def write_settings(folder: Path) -> None:
     for stage in ("train_2d", "train_3d"):
         config[stage] |= {"epochs": 1, "patch_points": 16}
     settings = Settings.from_mapping(config)
-    for stage in ("extract", "downscale", "upscale", "train_2d", "train_3d", "evaluate", "apply"):
-        (folder / f"{stage}.json").write_text(settings.for_stage(stage).to_json())
+    for stage in STAGES:
+        with suppress(KeyError):  # some read no settings
+            (folder / f"{stage}.json").write_text(settings.for_stage(stage).to_json())
 
 
 def arguments(folder: Path, stage: str) -> list[str]:
     """What a stage is called with."""
-    truth, low, raw, two, three = (
+    truth, low, raw, spectral, two, constrained, three = (
         str(folder / name / "train_0.json")
-        for name in ("truth", "low", "raw", "infer_2d", "infer_3d")
+        for name in ("truth", "low", "raw", "spectral", "infer_2d", "constrained", "infer_3d")
     )
     networks = [str(folder / f"train_{d}" / "network.safetensors") for d in ("2d", "3d")]
     # One store stands for all methods that evaluate reads: it is their number that costs.
@@ -84,8 +86,10 @@ def arguments(folder: Path, stage: str) -> list[str]:
         "extract": ["--files", f"{folder}/frames.nc", "--output", truth],
         "downscale": ["--high", truth, "--output", low],
         "upscale": ["--low", low, "--like", truth, "--output", raw],
+        "upscale_spectral": ["--low", low, "--like", truth, "--output", spectral],
         "train_2d": ["--low", low, "--high", truth, "--output", f"{folder}/train_2d"],
         "infer_2d": ["--network", networks[0], "--low", low, "--like", truth, "--output", two],
+        "constrain": ["--frames", two, "--low", low, "--output", constrained],
         "apply": [networks[0], f"{folder}/coarse.nc", f"{folder}/fine.zarr"],
         "train_3d": ["--frames", raw, "--high", truth, "--output", f"{folder}/train_3d"],
         "infer_3d": ["--network", networks[1], "--frames", raw, "--output", three],

@@ -37,7 +37,11 @@ from swsr.training import Trainer
 from swsr.transfer import FirstLayer, start_first_layer
 
 GAINS_DB = (-3, 0, 3, 6, 9)
-STUDIES = {"study_2d": "studies/paper.yaml", "skip_2d": "config.yaml"}
+STUDIES = {
+    "study_2d": "studies/paper.yaml",
+    "skip_2d": "config.yaml",
+    "subpixel_2d": "config.yaml",
+}
 
 
 def simulated(grid: str, num_frames: int) -> Frames:
@@ -151,7 +155,7 @@ def main() -> None:
         ratio = f"{statistics.median(a / b for a, b in pairs):.1f}" if known else "-"
         name = f"{baseline + gain:.1f} dB (bicubic {gain:+})"
         rows.append([name, *map(described, times.values()), ratio])
-    header = ["validation PSNR", *(f"`{name}`" for name in STUDIES), "ratio"]
+    header = ["validation PSNR", *(f"`{name}`" for name in STUDIES), "first to second"]
     last = " and ".join(
         f"{each[0][-1]['validation_psnr']:.1f} dB (`{name}`)" for name, each in found.items()
     )
