@@ -10,13 +10,13 @@ run: $(INSTALLED)
 
 # Also on a real SLURM cluster, which the tests start on this machine: without root and Debian those are
 # skipped, and say so.
-# Three processes: two for two cores, and one that mostly waits for SLURM.
+# Three processes: two for two cores, and one that mostly waits for SLURM, and so must begin at once.
 test: $(INSTALLED)
 	$(MAKE) -j 2 lint tests
 
 .PHONY: tests
 tests: $(INSTALLED)
-	pytest -n 3 --dist loadgroup --durations 15
+	pytest -n 3 --dist loadgroup --no-loadscope-reorder --durations 15
 
 test-fast: $(INSTALLED) lint
 	pytest -m "not cluster and not chain"

@@ -25,16 +25,19 @@ def pytest_collection_modifyitems(items):
 
     Before pytest-xdist's own hook, which reads the groups."""
     chained = {item.path for item in items if "chain" in item.fixturenames}
-    order = {"cluster": 0, "chain": 1}
 
     def group(item) -> str:
         if item.get_closest_marker("cluster"):
             return "cluster"
-        return "chain" if item.path in chained else item.path.name
+        return "chain" if item.path in chained else f"{item.path.parent.name}/{item.path.name}"
+
+    def order(item) -> int:
+        first = {"cluster": 0, "chain": 1}.get(group(item), 3)
+        return 2 if first == 3 and item.get_closest_marker("chain") else first
 
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: order.get(group(item), 2))
+    items.sort(key=order)
 
 
 def pytest_collection_finish(session):

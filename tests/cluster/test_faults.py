@@ -52,7 +52,8 @@ def uninterrupted(prepared, make_workplace):
     """A training that nothing happened to, while a second Snakemake tried the same."""
     place = make_workplace("uninterrupted", like=prepared)
     process = place.start(NETWORK_2D)
-    place.wait_for_epoch(1)
+    # Said after it is saved: a training that is held in between has told of no epoch.
+    wait_until(lambda: f"epoch 1/{EPOCHS}" in place.log("train_2d"), 300, "first epoch")
     with _held(place):
         [job], status = place.jobs(), place.status()
         exit_code = place.run(NETWORK_2D)

@@ -5,11 +5,12 @@ import pytest
 import torch
 from numpy.polynomial.legendre import leggauss
 from skimage.metrics import structural_similarity
+from tiny import config
 
 from swsr import metrics
 from swsr.losses import summed_loss
 from swsr.scaling import Scaling
-from swsr.settings import Train2d
+from swsr.settings import Settings
 from swsr.training import learning_rate
 
 
@@ -138,9 +139,7 @@ def test_constant_variable_cannot_be_scaled():
 
 
 def test_cosine_schedule_warms_up_and_falls_to_a_hundredth():
-    settings = Train2d(
-        network="skip_2d", epochs=1, global_batch_size=1, learning_rate=1.0, schedule="cosine",
-        loss="mse", patch_points=None, patches_per_frame=1,
-    )  # fmt: skip
+    changed = {"learning_rate": 1.0, "schedule": "cosine"}
+    settings = Settings.from_mapping(config(train_2d=changed)).train_2d
     rates = [learning_rate(settings, done) for done in (0.0, 0.05, 0.1, 0.55, 1.0)]
     assert rates == pytest.approx([0.1, 0.55, 1.0, 0.505, 0.01])

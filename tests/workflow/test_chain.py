@@ -154,7 +154,10 @@ def remove(path):
         ("evaluate/metrics.json", {"evaluate": 1, "report": 1}),
         ("evaluate/picture.png", {"evaluate": 1, "report": 1}),
         ("infer_3d/raw_on_raw/seed_10.zarr", {"infer_3d": 1, "evaluate": 1, "report": 1}),
-        ("infer_2d/seed_10.json", {"infer_2d": 1, "infer_3d": 2, "evaluate": 1, "report": 1}),
+        (
+            "infer_2d/seed_10.json",
+            {"infer_2d": 1, "infer_3d": 2, "constrain": 1, "evaluate": 1, "report": 1},
+        ),
         ("train_3d/raw/history.csv", {"train_3d": 1, "infer_3d": 4, "evaluate": 1, "report": 1}),
         (
             "train_3d/raw/network.safetensors",
