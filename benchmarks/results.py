@@ -89,11 +89,11 @@ def main() -> None:
     )
     for name in left_out:
         del config["experiments"][name]
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as chosen:
-        yaml.safe_dump(config, chosen)
-        chosen.flush()
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump(config, file)
+        file.flush()
         subprocess.run(
-            ["snakemake", "--cores", given.cores, "--rerun-incomplete", "--configfile", chosen.name],
+            ["snakemake", "--cores", given.cores, "--rerun-incomplete", "--configfile", file.name],
             cwd=ROOT, check=True,
         )  # fmt: skip
     PAGE.write_text(put(PAGE.read_text(), given.study, page(given.study, left_out)))
