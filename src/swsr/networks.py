@@ -23,7 +23,15 @@ from torch import Tensor, nn
 from swsr.baselines import Edsr, Fsrcnn, Srcnn
 from swsr.bicubic import resize
 from swsr.joint import NetworkJoint
-from swsr.layers import ANOMALY, CORRECTION, Reach, deconvolution_reach, initialise, inner
+from swsr.layers import (
+    ANOMALY,
+    CORRECTION,
+    Reach,
+    deconvolution_reach,
+    initialise,
+    initialise_as_keras,
+    inner,
+)
 from swsr.residual import Fusion3d, SubPixel2d
 from swsr.settings import PACK_FRAMES
 from swsr.upsampling import Upsampling
@@ -69,9 +77,11 @@ class Network2d(nn.Module):
         halo = 2 + depth + deconvolution_reach(scale)  # 5x5: 2 points; each 3x3: 1
         trim = halo if skip else 0
         self.reach = Reach(scale, trim=trim, halo=halo, num_frames=1, extends=skip)
-        initialise(self.layers)
         if skip:
+            initialise(self.layers)
             _set_last(self.layers, weight=0.0, bias=0.0)
+        else:
+            initialise_as_keras(self.layers)
 
     def forward(self, low: Tensor) -> Tensor:
         """(n, variables, lat, lon) -> (n, variables, scale * lat, scale * lon).
@@ -122,10 +132,11 @@ class Network3d(nn.Module):
         )  # fmt: skip
         trim = _HALO_3D if skip else TRIM_POINTS
         self.reach = Reach(1, trim, halo=_HALO_3D, num_frames=PACK_FRAMES, extends=skip)
-        initialise(self.layers)
         if skip:
+            initialise(self.layers)
             _set_last(self.layers, weight=0.0, bias=0.0)
         else:
+            initialise_as_keras(self.layers)
             # From the middle of [0, 1] the last ReLU cannot start, and stay, at zero everywhere.
             _set_last(self.layers, weight=None, bias=0.5)
             self.layers.append(nn.ReLU())

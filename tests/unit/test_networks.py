@@ -157,6 +157,21 @@ def test_no_point_beyond_the_halo_has_influence(name, scale):
     assert max(int(middle - rows.min()), int(rows.max() - middle)) >= reach.halo - 1
 
 
+@pytest.mark.parametrize("name", ["study_2d", "study_3d"])
+def test_the_studys_networks_start_as_in_keras(name):
+    """Keras's default: uniform within sqrt(6 / (fan in + fan out)), with a third of its square."""
+    torch.manual_seed(0)
+    layers = build_network(name, 1, 2).layers
+    for layer in layers:
+        if hasattr(layer, "weight"):
+            fans = sum(layer.weight.shape[:2]) * layer.weight[0, 0].numel()
+            bound = (6 / fans) ** 0.5
+            assert layer.weight.abs().max() <= bound
+            torch.testing.assert_close(
+                layer.weight.square().mean().item(), bound**2 / 3, rtol=0.2, atol=0
+            )
+
+
 def test_unknown_network_is_named():
     with pytest.raises(ValueError, match="unknown network 'resnet'"):
         build_network("resnet", 1, 2)
