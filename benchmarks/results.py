@@ -3,12 +3,16 @@
     python benchmarks/results.py half [--cores 2] [--experiments ours residual srcnn fsrcnn edsr]
 
 Results that are there already are not made again, so that an interrupted run goes on. With
-`--experiments` only those run, and the page says which did not; the targets need those above.
+`--experiments` only those run, and the page says which did not; the targets need those above. A
+training has one rank, so that as many trainings as there are cores run side by side.
 """
 
 import argparse
 import subprocess
 import tempfile
+import time
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -24,6 +28,7 @@ OURS = ("ours", "residual")
 BASELINES = ("srcnn", "fsrcnn", "edsr")
 LEAST_3D, LEAST_OURS = 1.25, 5.0
 """What the study's 3D network added to its 2D network, and what ours are to be above both; dB."""
+TRAININGS = ("pretrain_2d", "train_2d", "train_3d", "train_joint")
 
 
 def targets(rows: pd.DataFrame) -> str:
@@ -50,15 +55,25 @@ def targets(rows: pd.DataFrame) -> str:
     return table(header, [*judged, [*control, ""]])
 
 
-def page(study: str, left_out: list[str]) -> str:
+def all_records(results: Path) -> list[dict[str, Any]]:
+    """Provenance of a study and of its experiments; what one took over from another, once."""
+    folders = [results, *(path.parent for path in results.rglob("evaluate"))]
+    records = [record for folder in dict.fromkeys(folders) for record in read_records(folder)]
+    return [record for record in records if not record.get("taken_over_from")]
+
+
+def page(study: str, left_out: list[str], minutes: float) -> str:
     """What stands between the markers of a study."""
     results = ROOT / "results" / study
     rows = pd.read_csv(results / "compare" / "table.csv")
-    commits = sorted({str(record["commit"]) for record in read_records(results)})
+    records = all_records(results)
+    commits = sorted({str(record["commit"]) for record in records})
+    hours = sum(record["seconds"] * record["ranks"] for record in records) / 3600
     made = machine()
     origin = (
         f"`python benchmarks/results.py {study}`, {made['date']}, {made['processor']}, commit "
-        f"{', '.join(commits)}.\n"
+        f"{', '.join(commits)}: {minutes:.0f} min in its last go; all results together took "
+        f"{hours:.1f} h of a core.\n"
     )
     if left_out:
         origin += f"\nNot run: {', '.join(left_out)}.\n"
@@ -92,11 +107,15 @@ def main() -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(config, file)
         file.flush()
+        started = time.monotonic()
         subprocess.run(
-            ["snakemake", "--cores", given.cores, "--rerun-incomplete", "--configfile", file.name],
+            ["snakemake", "--cores", given.cores, "--rerun-incomplete", "--configfile", file.name,
+             "--set-threads", *(f"{rule}=1" for rule in TRAININGS),
+             "--set-resources", *(f"{rule}:tasks=1" for rule in TRAININGS)],
             cwd=ROOT, check=True,
         )  # fmt: skip
-    PAGE.write_text(put(PAGE.read_text(), given.study, page(given.study, left_out)))
+    minutes = (time.monotonic() - started) / 60
+    PAGE.write_text(put(PAGE.read_text(), given.study, page(given.study, left_out, minutes)))
 
 
 if __name__ == "__main__":
