@@ -35,11 +35,13 @@ class FrameDataset(Dataset):
 
 def choices(network: str, batch: int) -> Train2d | Train3d:
     """Settings of one epoch of whole frames, without a schedule."""
-    kind = Train2d if network.endswith("2d") else Train3d
-    return kind(
-        network=network, epochs=1, global_batch_size=batch, learning_rate=3e-4,
-        schedule="constant", loss="mse", patch_points=None, patches_per_frame=1,
-    )  # fmt: skip
+    common = {
+        "network": network, "epochs": 1, "global_batch_size": batch, "learning_rate": 3e-4,
+        "schedule": "constant", "loss": "mse", "patch_points": None, "patches_per_frame": 1,
+    }  # fmt: skip
+    if network.endswith("3d"):
+        return Train3d(**common)
+    return Train2d(**common, first_layer="random", first_layer_rate=1.0)
 
 
 def fresh(name: str) -> Network:
