@@ -24,6 +24,7 @@ from plain_loop import SEED, choices, eager, frames_of, fresh, order, train_plai
 from swsr.checkpoint import Checkpoints
 from swsr.communication import Communicator
 from swsr.patches import Samples
+from swsr.settings import PACK_FRAMES
 from swsr.training import Trainer
 
 BATCH = {"2d": 4, "3d": 8}
@@ -95,7 +96,8 @@ def main() -> None:
     rows, found, targets = [], {}, []
     for name in NETWORKS:
         # 3D samples take twenty times as long.
-        things, count, losses = loops(name, given.frames if "2d" in name else given.frames // 4)
+        frames = given.frames if "2d" in name else max(2 * PACK_FRAMES, given.frames // 4)
+        things, count, losses = loops(name, frames)
         timings = in_turn(things, given.repeats if "2d" in name else max(3, given.repeats - 2))
         rows.append(row(name, timings, count, losses))
         found[name] = {"frames": count, "losses": losses, "timings": timings}
