@@ -13,8 +13,8 @@ from typing import Any
 import xarray as xr
 
 from swsr.atomic import write_text
+from swsr.frame_checks import check_divisible, check_frames
 from swsr.provenance import file_states
-from swsr.schema import check_divisible, check_frames
 from swsr.settings import Settings
 from swsr.sources.describe import describe
 from swsr.sources.files import open_files

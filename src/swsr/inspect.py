@@ -9,7 +9,8 @@ from typing import Any
 import xarray as xr
 import yaml
 
-from swsr.schema import DIMS, check_frames
+from swsr.frame_checks import check_frames
+from swsr.schema import DIMS
 from swsr.settings import Format, Reading
 from swsr.sources import describe
 from swsr.sources.files import format_of, open_files

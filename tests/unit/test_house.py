@@ -20,6 +20,8 @@ LAYERS = [
     ["grids", "gate"],
     [
         "schema",
+        "frame_checks",
+        "regridding",
         "provenance",
         "status",
         "bicubic",

@@ -4,7 +4,7 @@ import pytest
 import xarray as xr
 from tiny import tiny_frames
 
-from swsr import schema
+from swsr import frame_checks, regridding, schema
 
 
 def standardise(dataset, variables=("vorticity",), **dims):
@@ -47,26 +47,26 @@ def test_unordered_latitude_is_refused():
 
 def test_uneven_time_step_is_located():
     with pytest.raises(ValueError, match="the step after frame 6 differs"):
-        schema.check_frames(tiny_frames().isel(time=[0, 1, 2, 3, 4, 5, 6, 8]), "frames.nc")
+        frame_checks.check_frames(tiny_frames().isel(time=[0, 1, 2, 3, 4, 5, 6, 8]), "frames.nc")
 
 
 def test_too_few_frames_for_a_pack():
     with pytest.raises(ValueError, match="4 frames, fewer than the 5"):
-        schema.check_frames(tiny_frames(num_frames=4), "frames.nc")
+        frame_checks.check_frames(tiny_frames(num_frames=4), "frames.nc")
 
 
 def test_not_finite_frame_is_located():
     values = tiny_frames()["vorticity"].values.copy()
     values[3, 2, :2] = np.nan
     with pytest.raises(ValueError, match="vorticity is not finite at 2 points of frame 11"):
-        schema.check_finite(values, "vorticity", 8, "frames.nc")
+        frame_checks.check_finite(values, "vorticity", 8, "frames.nc")
 
 
 def test_fill_value_that_no_attribute_names_is_located():
     values = np.ones((4, 3, 3), "float32")
     values[1, 2, 2] = netCDF4.default_fillvals["f4"]
     with pytest.raises(ValueError, match=r"h is a fill value .* at 1 points of frame 9"):
-        schema.check_finite(values, "h", 8, "frames.nc")
+        frame_checks.check_finite(values, "h", 8, "frames.nc")
 
 
 def test_time_that_is_missing_is_located():
@@ -74,20 +74,20 @@ def test_time_that_is_missing_is_located():
     times = frames["time"].values.copy()
     times[7] = np.datetime64("NaT")
     with pytest.raises(ValueError, match="the step after frame 6 differs"):
-        schema.check_frames(frames.assign_coords(time=times), "frames.nc")
+        frame_checks.check_frames(frames.assign_coords(time=times), "frames.nc")
 
 
 def test_times_as_text_are_refused():
     frames = tiny_frames()
     texts = frames.assign_coords(time=frames["time"].values.astype(str))
     with pytest.raises(ValueError, match=r"frames.nc: time holds text, not times"):
-        schema.check_frames(texts, "frames.nc")
+        frame_checks.check_frames(texts, "frames.nc")
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_low_grid_lies_at_the_centres_of_its_blocks(scale):
     lon = np.arange(48) * 7.5
-    low = schema.resample_coordinate(lon, 48 // scale)
+    low = regridding.resample_coordinate(lon, 48 // scale)
     np.testing.assert_allclose(low, lon.reshape(-1, scale).mean(axis=1))
 
 
@@ -134,16 +134,16 @@ def test_text_is_refused():
     ],
 )
 def test_even_times_of_every_kind_are_accepted(times):
-    schema.check_frames(tiny_frames().assign_coords(time=times), "frames.nc")
+    frame_checks.check_frames(tiny_frames().assign_coords(time=times), "frames.nc")
 
 
 def test_uneven_times_of_another_calendar_are_located():
     times = xr.date_range("2000-01-01", periods=31, calendar="noleap", use_cftime=True)
     frames = tiny_frames().assign_coords(time=times.delete(4))
     with pytest.raises(ValueError, match="the step after frame 3 differs"):
-        schema.check_frames(frames, "frames.nc")
+        frame_checks.check_frames(frames, "frames.nc")
 
 
 def test_grid_too_small_for_ssim():
     with pytest.raises(ValueError, match="12 points of lat, fewer than the 15"):
-        schema.check_frames(tiny_frames(lat=12), "frames.nc")
+        frame_checks.check_frames(tiny_frames(lat=12), "frames.nc")

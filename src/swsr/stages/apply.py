@@ -7,11 +7,13 @@ import numpy as np
 import xarray as xr
 
 from swsr.checkpoint import Card, file_digest
+from swsr.frame_checks import check_finite_frames
 from swsr.geometry import Geometry
 from swsr.inference_stage import Trained, check_variables, super_resolve
 from swsr.provenance import attributes, file_states
+from swsr.regridding import refine_coordinate
 from swsr.run import Run
-from swsr.schema import Spacing, check_finite_frames, refine_coordinate
+from swsr.schema import Spacing
 from swsr.settings import (
     ApplyStage,
     matching_files,

@@ -6,9 +6,10 @@ import xarray as xr
 
 from swsr import bicubic
 from swsr.clips import Compression
+from swsr.frame_checks import check_divisible
 from swsr.provenance import COMPRESSION, attributes
+from swsr.regridding import map_frames, resample_coordinate
 from swsr.run import Run
-from swsr.schema import check_divisible, map_frames, resample_coordinate
 from swsr.settings import Downscale, read_stage_settings
 from swsr.zarr_io import Layout, input_digests, open_frames, write_frames
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from swsr.frame_checks import check_finite_frames, check_frames
 from swsr.geometry import Geometry
 from swsr.provenance import attributes, file_states
 from swsr.run import Run
-from swsr.schema import check_finite_frames, check_frames
 from swsr.settings import ExtractStage, read_stage_settings
 from swsr.sources.describe import describe
 from swsr.sources.files import open_files
@@ -22,8 +22,8 @@ def extract(
     Raises
     ------
     ValueError
-        When a file cannot be used: see `sources.files.open_files`, `schema.check_frames` and
-        `schema.check_finite_frames`.
+        When a file cannot be used: see `sources.files.open_files`, `frame_checks.check_frames` and
+        `frame_checks.check_finite_frames`.
     """
     choices = read_stage_settings(settings, ExtractStage)
     frames = open_files(files, choices, sample)
