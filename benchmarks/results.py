@@ -10,7 +10,7 @@ training has one rank, so that as many trainings as there are cores run side by 
 import argparse
 import subprocess
 import tempfile
-import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,18 +62,21 @@ def all_records(results: Path) -> list[dict[str, Any]]:
     return [record for record in records if not record.get("taken_over_from")]
 
 
-def page(study: str, left_out: list[str], minutes: float) -> str:
+def page(study: str, left_out: list[str]) -> str:
     """What stands between the markers of a study."""
     results = ROOT / "results" / study
     rows = pd.read_csv(results / "compare" / "table.csv")
     records = all_records(results)
     commits = sorted({str(record["commit"]) for record in records})
     hours = sum(record["seconds"] * record["ranks"] for record in records) / 3600
+    starts = [datetime.fromisoformat(record["started"]).timestamp() for record in records]
+    ends = [start + record["seconds"] for start, record in zip(starts, records, strict=True)]
+    minutes = (max(ends) - min(starts)) / 60
     made = machine()
     origin = (
         f"`python benchmarks/results.py {study}`, {made['date']}, {made['processor']}, commit "
-        f"{', '.join(commits)}: {minutes:.0f} min in its last go; all results together took "
-        f"{hours:.1f} h of a core.\n"
+        f"{', '.join(commits)}: {minutes:.0f} min from the first result to the last, which "
+        f"together took {hours:.1f} h of a core.\n"
     )
     if left_out:
         origin += f"\nNot run: {', '.join(left_out)}.\n"
@@ -107,15 +110,13 @@ def main() -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(config, file)
         file.flush()
-        started = time.monotonic()
         subprocess.run(
             ["snakemake", "--cores", given.cores, "--rerun-incomplete", "--configfile", file.name,
              "--set-threads", *(f"{rule}=1" for rule in TRAININGS),
              "--set-resources", *(f"{rule}:tasks=1" for rule in TRAININGS)],
             cwd=ROOT, check=True,
         )  # fmt: skip
-    minutes = (time.monotonic() - started) / 60
-    PAGE.write_text(put(PAGE.read_text(), given.study, page(given.study, left_out, minutes)))
+    PAGE.write_text(put(PAGE.read_text(), given.study, page(given.study, left_out)))
 
 
 if __name__ == "__main__":
