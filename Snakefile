@@ -18,6 +18,7 @@ from swsr.experiments import (
     name_of,
     pretrains,
     trainings,
+    upstream,
 )
 from swsr.settings import matching_files, split_entry
 

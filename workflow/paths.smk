@@ -10,9 +10,13 @@ HOMES = Homes(STUDIES)
 LOCAL_MPI = "mpirun --oversubscribe --allow-run-as-root --bind-to none --mca mpi_yield_when_idle 1"
 
 # What the 3D network reads, by the study's names.
-FRAMES_3D = {"raw": "upscale", "processed": "infer_2d"}
+FRAMES_3D = {
+    name: upstream(f"train_3d/{name}", SETTINGS)[0] for name in ("raw", "processed")
+}
 # Whose frames are made consistent with their input.
-CONSTRAINED = {"2d": "infer_2d", "3d": "infer_3d/processed_on_processed"}
+CONSTRAINED = {
+    name: upstream(f"constrain/{name}", SETTINGS)[0] for name in ("2d", "3d")
+}
 EVALUATION = {
     "metrics": "metrics.json",
     "means": "metrics.csv",
