@@ -20,6 +20,8 @@ from bench import FOLDER, put
 from measure import machine, table
 
 from swsr.chain_record import read_records
+from swsr.provenance import compression_of
+from swsr.zarr_io import open_frames
 
 ROOT = FOLDER.parent
 PAGE = ROOT / "docs" / "results.md"
@@ -28,6 +30,8 @@ OURS = ("ours", "residual")
 BASELINES = ("srcnn", "fsrcnn", "edsr")
 LEAST_3D, LEAST_OURS = 1.25, 5.0
 """What the study's 3D network added to its 2D network, and what ours are to be above both; dB."""
+CONTRACTED = {"ours": 2, "ours_scale_4": 4}
+"""Experiments of the same network as those with a codec, and their scale."""
 TRAININGS = ("pretrain_2d", "train_2d", "train_3d", "train_joint")
 
 
@@ -53,6 +57,23 @@ def targets(rows: pd.DataFrame) -> str:
     control = ["3D trained on interpolated frames, fed with 2D results", "told", f"{spoilt:+.2f}"]
     header = ["PSNR of test frames, mean over seeds, dB", "wanted", "measured", "met"]
     return table(header, [*judged, [*control, ""]])
+
+
+def compression(results: Path, rows: pd.DataFrame) -> str:
+    """What contraction and codecs leave of bits and frames, and what `skip_2d` restores."""
+    smaller = {name: float(scale**2) for name, scale in CONTRACTED.items()}
+    for manifest in sorted(results.glob("experiments/*/downscale/seed_0.json")):
+        found = compression_of(open_frames(manifest).attrs)
+        if found:
+            smaller[manifest.parts[-3]] = found["ratio"]
+    mean = rows.groupby(["experiment", "method"])[["psnr", "gain"]].mean()
+    lines = []
+    for name, ratio in sorted(smaller.items(), key=lambda item: item[1]):
+        if (name, "network_2d") in mean.index:
+            psnr, gain = mean.loc[(name, "network_2d")]
+            figures = [f"{ratio:.0f}", f"{psnr - gain:.2f}", f"{psnr:.2f}", f"{gain:+.2f}"]
+            lines.append([f"`{name}`", *figures])
+    return table(["frames", "bits fewer by", "before (dB)", "restored (dB)", "gain (dB)"], lines)
 
 
 def all_records(results: Path) -> list[dict[str, Any]]:
@@ -88,6 +109,8 @@ def page(study: str, left_out: list[str]) -> str:
             targets(rows),
             "### All experiments\n",
             compared,
+            "### Compression against contraction\n",
+            compression(results, rows),
             "### The study's networks, first seed, in the study's layout\n",
             study_tables,
         ]
