@@ -4,7 +4,7 @@
 
 Results that are there already are not made again, so that an interrupted run goes on. With
 `--experiments` only those run, and the page says which did not; the targets need those above. A
-training has one rank, so that as many trainings as there are cores run side by side.
+training has one rank, and an evaluation one thread: as many as there are cores run side by side.
 """
 
 import argparse
@@ -135,7 +135,7 @@ def main() -> None:
         file.flush()
         subprocess.run(
             ["snakemake", "--cores", given.cores, "--rerun-incomplete", "--configfile", file.name,
-             "--set-threads", *(f"{rule}=1" for rule in TRAININGS),
+             "--set-threads", *(f"{rule}=1" for rule in (*TRAININGS, "evaluate")),
              "--set-resources", *(f"{rule}:tasks=1" for rule in TRAININGS)],
             cwd=ROOT, check=True,
         )  # fmt: skip
