@@ -20,6 +20,7 @@ import torch
 from made_frames import samples, waves
 from measure import NOT_INSTALLED, Timing, in_turn, installed, percent, publish, table, target
 from plain_loop import SEED, choices, eager, frames_of, fresh, order, train_plain
+from step_profile import kinds_of_step
 
 from swsr.checkpoint import Checkpoints
 from swsr.communication import Communicator
@@ -87,8 +88,15 @@ def row(name: str, timings: dict[str, Timing], count: int, losses: dict) -> list
     ]
 
 
+def step_kinds(name: str) -> dict[str, float]:
+    """Share of each kind of kernel in a step of ours."""
+    batch = BATCH[name[-2:]]
+    frames = batch + fresh(name).reach.num_frames - 1
+    return kinds_of_step(name, samples(fresh(name), waves(frames)), batch)
+
+
 def main() -> None:
-    """Measure, print the table, write training.json."""
+    """Measure, print the tables, write training.json."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--frames", type=int, default=96, help="of the series, 64 x 128 points")
     parser.add_argument("--repeats", type=int, default=5)
@@ -106,7 +114,16 @@ def main() -> None:
             what = f"training of {name}, beside a plain PyTorch loop"
             targets.append(target(what, "at least 2x", faster, met=faster >= 2))
     header = ["one epoch", "ours", "over plain PyTorch", "over Keras (JAX)", "losses differ by"]
-    publish("training", table(header, rows), found, targets)
+    kinds = {name: step_kinds(name) for name in NETWORKS}
+    page = [
+        table(header, rows),
+        "A profile of our steps: how much of their time is in\n",
+        table(
+            ["network", *kinds["skip_2d"]],
+            [[f"`{name}`", *map(percent, each.values())] for name, each in kinds.items()],
+        ),
+    ]
+    publish("training", "\n".join(page), found | {"profiles": kinds}, targets)
 
 
 if __name__ == "__main__":
