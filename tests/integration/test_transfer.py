@@ -131,7 +131,7 @@ def few_pictures(monkeypatch):
 
 
 def test_pretrained_network_gives_its_first_layer(stores, few_pictures, tmp_path):
-    values = {"epochs": 2, "learning_rate": 1e-3, "global_batch_size": 2, "patch_points": 12}
+    values = {"epochs": 12, "learning_rate": 1e-3, "global_batch_size": 2, "patch_points": 12}
     sections = config(pretrain_2d=values, train_2d={"network": "study_2d"})
     settings = tmp_path / "pretrain_2d.json"
     settings.write_text(Settings.from_mapping(sections).for_stage("pretrain_2d").to_json())
