@@ -24,7 +24,7 @@ SCRIPTS: dict[str, list[str]] = {
     "training": [],
     "inference": [],
     "data": [],
-    "chain": ["--repeats", "1"],
+    "chain": [],
     "scaling": [],
     "memory": ["--frames", "36", "--points", "64"],
     "quality": ["--repeats", "2"],

@@ -2,7 +2,7 @@
 
 Runs the whole workflow in an empty folder, and reads what each stage recorded beside its result.
 The overhead is the time in which no stage works: Snakemake itself, imports and the start of ranks
-(which startup.py measures, and which other stages may hide), the ends of jobs.
+(where no other stage hides them), the ends of jobs.
 
     python benchmarks/chain.py [--configfile studies/tiny.yaml]
 """
@@ -16,9 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from measure import in_turn, percent, publish, table, target
+from measure import percent, publish, table, target
 from memory import REPOSITORY
-from startup import commands, overheads
 
 from swsr.chain_record import read_records, summarise
 
@@ -34,16 +33,15 @@ def run_chain(folder: Path, configfile: Path, cores: int) -> float:
     return time.monotonic() - started
 
 
-def spans(study: Path, before_work: dict[str, float]) -> list[tuple[float, float]]:
+def spans(study: Path) -> list[tuple[float, float]]:
     """From when to when each stage worked, in seconds since 1970."""
     found = []
     for path in study.rglob("*provenance.json"):
         record = json.loads(path.read_text())
         end = path.stat().st_mtime  # `started` is in whole seconds
-        idle = before_work.get(record["command"][1], 0.0)
-        start = end - record["seconds"] + idle
-        assert abs(end - record["seconds"] - _seconds(record["started"])) < 3, path
-        found.append((min(start, end), end))
+        start = end - record["seconds"]
+        assert abs(start - datetime.fromisoformat(record["started"]).timestamp()) < 3, path
+        found.append((start + record["startup_seconds"], end))
     return sorted(found)
 
 
@@ -56,27 +54,19 @@ def covered(spans: list[tuple[float, float]]) -> float:
     return total
 
 
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
-
-
-def rows(study: Path, wall: float, before_work: dict[str, float]) -> list[list[Any]]:
+def rows(study: Path, wall: float) -> list[list[Any]]:
     """A row per stage: its results, their seconds, and what of them is start-up."""
-    summary = summarise(read_records(study))
-    found = []
-    for row in summary.to_dict("records")[:-1]:
-        start = before_work.get(row["stage"], 0.0) * row["results"]
-        found.append(
-            [
-                f"`{row['stage']}`",
-                row["results"],
-                row["ranks"],
-                f"{row['seconds']:.1f} s",
-                percent(row["seconds"] / wall),
-                percent(min(1.0, start / row["seconds"])),
-            ]
-        )
-    return found
+    return [
+        [
+            f"`{row['stage']}`",
+            row["results"],
+            row["ranks"],
+            f"{row['seconds']:.1f} s",
+            percent(row["seconds"] / wall),
+            percent(row["start-up"] / row["seconds"]),
+        ]
+        for row in summarise(read_records(study)).to_dict("records")[:-1]
+    ]
 
 
 def main() -> None:
@@ -84,14 +74,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--configfile", type=Path, default=REPOSITORY / "config.yaml")
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=3, help="of what measures start-up")
     given = parser.parse_args()
-    before_work = overheads(in_turn(commands(), given.repeats))
     with tempfile.TemporaryDirectory() as name:
         wall = run_chain(Path(name), given.configfile, given.cores)
         study = next(Path(name, "results").iterdir())
-        worked = covered(spans(study, before_work))
-        stages = rows(study, wall, before_work)
+        worked = covered(spans(study))
+        stages = rows(study, wall)
     overhead = 1 - worked / wall
     page = (
         f"{wall:.0f} s on {given.cores} cores; for {percent(overhead)} of it no stage works.\n\n"
@@ -99,7 +87,7 @@ def main() -> None:
             ["stage", "results", "ranks", "seconds", "of the whole", "of which start-up"], stages
         )
     )
-    found = {"seconds": wall, "overhead": overhead, "before_work": before_work, "stages": stages}
+    found = {"seconds": wall, "overhead": overhead, "stages": stages}
     targets = [
         target("overhead of the embedded default", "under 25%", 100 * overhead,
                met=overhead < 0.25, unit="%")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-_COLUMNS = ("stage", "results", "taken over", "seconds", "ranks", "hosts", "node-hours")
-_SUMMED = ("results", "taken over", "seconds", "node-hours")
+_COLUMNS = ("stage", "results", "taken over", "seconds", "start-up", "ranks", "hosts", "node-hours")
+_SUMMED = ("results", "taken over", "seconds", "start-up", "node-hours")
 
 
 def read_records(study: Path) -> list[dict[str, Any]]:
@@ -27,8 +27,9 @@ def read_records(study: Path) -> list[dict[str, Any]]:
 def summarise(records: list[dict[str, Any]]) -> pd.DataFrame:
     """A row per stage, in the order in which they first ran, and a last one for all.
 
-    Columns: stage, results, taken over, seconds, ranks (most), hosts, node-hours. Results that
-    were taken over from another study took their seconds there.
+    Columns: stage, results, taken over, seconds, start-up (how many of them went into imports and
+    the start of ranks), ranks (most), hosts, node-hours. Results that were taken over from another
+    study took their seconds there.
     """
     rows = []
     for stage in dict.fromkeys(record["stage"] for record in records):
@@ -39,6 +40,7 @@ def summarise(records: list[dict[str, Any]]) -> pd.DataFrame:
                 "results": len(of_stage),
                 "taken over": sum(bool(r.get("taken_over_from")) for r in of_stage),
                 "seconds": sum(r["seconds"] for r in of_stage),
+                "start-up": sum(r.get("startup_seconds", 0.0) for r in of_stage),
                 "ranks": max(r["ranks"] for r in of_stage),
                 "hosts": ", ".join(sorted({r["host"] for r in of_stage})),
                 "node-hours": sum(r["seconds"] * r.get("nodes", 1) for r in of_stage) / 3600,

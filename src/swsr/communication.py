@@ -1,7 +1,8 @@
 """Ranks: one process, Horovod, torch.distributed or plain MPI, behind the same few methods.
 
 The only module that imports horovod, mpi4py and torch.distributed. Everything else is written for
-any number of ranks and never asks for its own rank to decide what to do.
+any number of ranks and never asks for its own rank to decide what to do. It imports torch only for
+those who have several ranks: stages without networks start in half the time without.
 """
 
 import importlib
@@ -10,10 +11,10 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Backend: TypeAlias = Literal["none", "horovod", "torch", "mpi"]
 Result = TypeVar("Result")
@@ -31,7 +32,7 @@ class Communicator:
     rank = 0
     size = 1
 
-    def sum(self, values: Tensor) -> Tensor:
+    def sum(self, values: "Tensor") -> "Tensor":
         """Element-wise sum over ranks of a float tensor."""
         return values
 
@@ -76,10 +77,12 @@ class HorovodCommunicator(Communicator):
     @property
     def transport(self) -> str:
         """What the messages travel by: MPI, Gloo, and NCCL for tensors on GPUs."""
+        import torch
+
         base = "Gloo" if self._hvd.gloo_enabled() else "MPI"
         return base + (" + NCCL" if self._hvd.nccl_built() and torch.cuda.is_available() else "")
 
-    def sum(self, values: Tensor) -> Tensor:
+    def sum(self, values: "Tensor") -> "Tensor":
         # A name for each kind of message: Horovod would make a new one for every call, and
         # negotiate it between all ranks anew.
         name = f"sum_{values.dtype}_{'x'.join(map(str, values.shape))}"
@@ -102,13 +105,13 @@ class TorchCommunicator(Communicator):
         self._distributed = importlib.import_module("torch.distributed")
         if "MASTER_ADDR" not in os.environ:
             _meet_through_mpi()
-        gpus = torch.cuda.is_available()
+        gpus = importlib.import_module("torch").cuda.is_available()
         self.transport = "Gloo + NCCL" if gpus else "Gloo"
         self._distributed.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
         self.rank = self._distributed.get_rank()
         self.size = self._distributed.get_world_size()
 
-    def sum(self, values: Tensor) -> Tensor:
+    def sum(self, values: "Tensor") -> "Tensor":
         total = values.clone().contiguous()
         self._distributed.all_reduce(total)
         return total
@@ -135,7 +138,9 @@ class MpiCommunicator(Communicator):
         self._world = self._mpi.COMM_WORLD
         self.rank, self.size = self._world.Get_rank(), self._world.Get_size()
 
-    def sum(self, values: Tensor) -> Tensor:
+    def sum(self, values: "Tensor") -> "Tensor":
+        import torch
+
         total = torch.empty_like(values, device="cpu")
         self._world.Allreduce(values.cpu().contiguous().numpy(), total.numpy())
         return total.to(values.device)

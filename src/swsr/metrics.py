@@ -7,8 +7,9 @@ area; the others take physical values, weighted by area.
 import math
 
 import numpy as np
+import torch
+from skimage.metrics import structural_similarity
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from swsr.grids import area_mean
 
@@ -39,12 +40,14 @@ def ssim_map(frames: Tensor, truth: Tensor) -> Tensor:
     a standard deviation of 1.5, K1 = 0.01, K2 = 0.03, data range 1; beyond the edges frames go on
     mirrored. Frames must have at least 11 points along lat and lon.
     """
-    _, image = structural_similarity_index_measure(
-        frames, truth, gaussian_kernel=True, sigma=1.5, kernel_size=11,
-        data_range=1.0, reduction="none", return_full_image=True,
-    )  # fmt: skip
-    assert isinstance(image, Tensor)
-    return image
+    images = [
+        structural_similarity(
+            frame, wanted, channel_axis=0, gaussian_weights=True, sigma=1.5,
+            use_sample_covariance=False, data_range=1.0, full=True,
+        )[1]
+        for frame, wanted in zip(frames.numpy(), truth.numpy(), strict=True)
+    ]  # fmt: skip
+    return torch.from_numpy(np.stack(images))
 
 
 def ssim(frames: Tensor, truth: Tensor) -> Tensor:

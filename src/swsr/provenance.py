@@ -113,13 +113,19 @@ def provenance_path(output: Path) -> Path:
 
 
 def write_provenance(
-    path: Path, started: float, settings: Any, ranks: int, origin: Mapping[str, Any]
+    path: Path,
+    times: tuple[float, float],
+    settings: Any,
+    ranks: int,
+    origin: Mapping[str, Any],
 ) -> None:
     """Record beside a result how, where and in what time it was made.
 
-    `started` is `time.time()` at the start of the stage; `origin`, see `sharing`, holds its recipe,
-    its files and the result that it was taken over from.
+    `times` are of `time.time()`: when the stage started, and when its imports were done and its
+    ranks had met; `origin`, see `sharing`, holds its recipe, its files and the result that it was
+    taken over from.
     """
+    started, working = times
     record = {
         **version(),
         **origin,
@@ -127,6 +133,7 @@ def write_provenance(
         "command": sys.argv,
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 2),
+        "startup_seconds": round(working - started, 2),
         "ranks": ranks,
         "nodes": int(os.environ.get("SLURM_JOB_NUM_NODES", "1")),
         "host": platform.node(),

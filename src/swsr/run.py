@@ -1,31 +1,56 @@
 """What a stage needs beside its data: the other ranks, a device, a log."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dask
-import torch
 from tqdm import tqdm
 
 from swsr.communication import Communicator, local_rank
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
 class Run:
     """How a stage runs, none of which changes its result.
 
+    `device_name` is `cpu`, `cuda`, or `auto`, which takes a GPU where there is one.
     `window_points` bounds the memory of inference: the side of a window on the input's grid.
     `cache_mb` bounds the frames that a training rank keeps in memory after reading them.
     """
 
     communicator: Communicator = field(default_factory=Communicator)
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    device_name: str = "cpu"
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("swsr"))
     window_points: int = 512
     cache_mb: int = 4096
+
+    @property
+    def device(self) -> "torch.device":
+        """Where this rank computes.
+
+        Raises
+        ------
+        ValueError
+            When `cuda` is asked for and there is none.
+        """
+        import torch  # not for stages that have no use for it: it takes a second
+
+        if self.device_name == "cuda" and not torch.cuda.is_available():
+            raise ValueError("--device cuda: torch finds no GPU on this node")
+        if self.device_name == "cpu" or not torch.cuda.is_available():
+            return torch.device("cpu")
+        # Launchers show each rank its own GPU, or every rank all of its node.
+        device = torch.device("cuda", local_rank() % torch.cuda.device_count())
+        torch.cuda.set_device(device)
+        return device
 
     def say(self, sentence: str) -> None:
         """A line for the user, once whatever the number of ranks."""
@@ -63,27 +88,12 @@ def open_log(stage: str, path: Path | None, rank: int) -> logging.Logger:
     return log
 
 
-def choose_device(name: str, threads: int | None) -> torch.device:
-    """The device of this rank; `auto` takes a GPU where there is one.
-
-    `threads` is how many threads of the CPU torch and dask use; None leaves the choice to them.
-
-    Raises
-    ------
-    ValueError
-        When `cuda` is asked for and there is none.
-    """
-    if threads:
-        torch.set_num_threads(threads)
-        dask.config.set(num_workers=threads)
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("--device cuda: torch finds no GPU on this node")
-    if name == "cpu" or not torch.cuda.is_available():
-        return torch.device("cpu")
-    # Launchers show each rank its own GPU, or every rank all of its node.
-    device = torch.device("cuda", local_rank() % torch.cuda.device_count())
-    torch.cuda.set_device(device)
-    return device
+def use_threads(threads: int) -> None:
+    """How many threads of the CPU torch, BLAS and dask use: before the first two are imported."""
+    # Snakemake sets all three to the threads of a job, which its ranks divide.
+    for library in ("OMP", "MKL", "OPENBLAS"):
+        os.environ[f"{library}_NUM_THREADS"] = str(threads)
+    dask.config.set(num_workers=threads)
 
 
 def report_epochs(run: Run, epochs: int) -> Callable[[list[dict[str, float]]], None]:

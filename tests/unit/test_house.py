@@ -1,6 +1,7 @@
 """Rules of the house that can be read off the files."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -118,12 +119,32 @@ def test_settings_import_nothing_heavy():
         assert not heavy & {name.split(".")[0] for name in imports(path)}
 
 
-@pytest.mark.parametrize("stage", ["extract", "downscale", "train_2d", "infer_3d"])
-def test_stages_start_without_what_they_do_not_use(stage):
+@pytest.mark.parametrize(
+    ("stage", "unused"),
+    {
+        "simulate": {"torch", "matplotlib"},
+        "extract": {"torch", "jax", "dinosaur", "sklearn", "pint"},
+        "downscale": {"jax", "dinosaur", "sklearn", "pint", "matplotlib"},
+        "train_2d": {"jax", "dinosaur", "sklearn", "pint", "matplotlib"},
+        "infer_3d": {"jax", "dinosaur", "sklearn", "pint", "matplotlib"},
+        "report": {"torch", "jax", "dinosaur", "sklearn", "pint"},
+    }.items(),
+)
+def test_stages_start_without_what_they_do_not_use(stage, unused):
     """Every rank of a training would wait seconds for JAX."""
-    code = f"import sys, swsr.stages.{stage}; print(*sys.modules)"
+    code = f"import sys, swsr.run, swsr.stages.{stage}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"jax", "dinosaur", "sklearn", "pint"} & set(done.stdout.split())
+    assert not unused & set(done.stdout.split())
+
+
+def test_threads_are_those_of_the_flag_whatever_a_scheduler_set():
+    code = "from swsr.run import use_threads; use_threads(1); import torch; print(torch.get_num_threads())"
+    scheduler = {f"{name}_NUM_THREADS": "2" for name in ("OMP", "MKL", "OPENBLAS")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | scheduler,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["1"]
 
 
 def test_rule_subcommand_and_stage_share_one_name():

@@ -321,7 +321,8 @@ def _tables(found: _Study) -> dict[str, Any]:
 def _record(study: Path) -> dict[str, Any]:
     records = read_records(study)
     chain = summarise(records)
-    chain["seconds"] = chain["seconds"].map("{:.0f}".format)
+    for name in ("seconds", "start-up"):
+        chain[name] = chain[name].map("{:.0f}".format)
     chain["node-hours"] = chain["node-hours"].map("{:.3f}".format)
     settings = {
         path.stem: json.dumps(json.loads(path.read_text()), indent=2)
