@@ -3,6 +3,7 @@
 Frames per second through `inference.apply_network`, through the same layers of torch.nn frame by
 frame, and through ONNX Runtime. The limit of the machine is measured in the same run: a matrix
 product for the operations, a copy for the bytes; the network needs at least the longer of the two.
+All run in one process, and so with the C library told to keep memory, as ours tells it.
 
     python benchmarks/inference.py [--frames 16] [--repeats 7]
 """
@@ -25,6 +26,7 @@ from roofline import Work, ceilings, count_work
 from swsr.geometry import Frames
 from swsr.inference import apply_network
 from swsr.networks import Network
+from swsr.run import keep_memory
 
 NETWORKS = ("skip_2d", "study_2d", "skip_3d", "study_3d")
 WINDOW_POINTS = 512
@@ -137,6 +139,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=16, help="of 64 x 128 points")
     parser.add_argument("--repeats", type=int, default=7)
     given = parser.parse_args()
+    keep_memory()
     found = {name: measure(name, given.frames, given.repeats) for name in NETWORKS}
     speeds, distances = zip(*(rows(name, each) for name, each in found.items()), strict=True)
     targets = []

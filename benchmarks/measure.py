@@ -9,9 +9,11 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,17 @@ def in_turn(
             if turn >= warm:
                 seconds[name].append(time.perf_counter() - started)
     return {name: Timing(tuple(each)) for name, each in seconds.items()}
+
+
+def apart(
+    function: Callable[..., object], *arguments: object, prepare: Callable[[], object]
+) -> Callable[[], object]:
+    """A call of a function in a process of its own, which lives on and first of all prepares.
+
+    For things that change how all of a process works.
+    """
+    process = ProcessPoolExecutor(1, get_context("spawn"), initializer=prepare)
+    return lambda: process.submit(function, *arguments).result()
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from swsr.networks import Network, build_network
+from swsr.networks import Network, Network2d, build_network
 from swsr.patches import Samples, draw_epoch
 from swsr.settings import Train2d, Train3d
 from swsr.upsampling import Upsampling
@@ -51,8 +51,12 @@ def fresh(name: str) -> Network:
 
 
 def eager(network: Network) -> Network:
-    """The same network of torch's own layers alone."""
+    """The same network of torch's own layers alone, as they come: their layout, new outputs."""
+    if isinstance(network, Network2d):
+        network.layers.register_forward_pre_hook(_in_default_layout)
     for parent in list(network.modules()):
+        if isinstance(parent, nn.ReLU):
+            parent.inplace = False
         for name, layer in list(parent.named_children()):
             if isinstance(layer, Upsampling):
                 torchs = nn.ConvTranspose2d(
@@ -62,6 +66,11 @@ def eager(network: Network) -> Network:
                 torchs.load_state_dict(layer.state_dict())
                 setattr(parent, name, torchs)
     return network
+
+
+def _in_default_layout(_: nn.Module, given: tuple[Tensor]) -> Tensor:
+    # `contiguous` would leave a single channel as it is.
+    return given[0].clone(memory_format=torch.contiguous_format)
 
 
 def order(samples: Samples, settings: Train2d | Train3d) -> list[list[int]]:

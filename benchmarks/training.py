@@ -3,7 +3,8 @@
 Frames per second of one epoch over whole frames of the default grid, in one process: our `Trainer`
 (drawing, cutting, scaling, steps; one validation frame and a checkpoint at the end), a plain
 PyTorch loop over the same network, samples and steps, with the same end, and Keras (study's
-networks, steps alone). Equal losses say that both did the same. Several ranks are in scaling.py.
+networks, steps alone). Ours and the plain loop have a process each, as ours tells the C library to
+keep memory. Equal losses say that both did the same. Several ranks are in scaling.py.
 
     python benchmarks/training.py [--frames 96] [--repeats 5]
 """
@@ -14,17 +15,29 @@ import logging
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import torch
 from made_frames import samples, waves
-from measure import NOT_INSTALLED, Timing, in_turn, installed, percent, publish, table, target
+from measure import (
+    NOT_INSTALLED,
+    Timing,
+    apart,
+    in_turn,
+    installed,
+    percent,
+    publish,
+    table,
+    target,
+)
 from plain_loop import SEED, choices, eager, frames_of, fresh, order, train_plain
 from step_profile import kinds_of_step
 
 from swsr.checkpoint import Checkpoints
 from swsr.communication import Communicator
 from swsr.patches import Samples
+from swsr.run import keep_memory
 from swsr.settings import PACK_FRAMES
 from swsr.training import Trainer
 
@@ -32,47 +45,62 @@ BATCH = {"2d": 4, "3d": 8}
 NETWORKS = ("skip_2d", "study_2d", "skip_3d", "study_3d")
 
 
-def our_epoch(name: str, train: Samples, validation: Samples, communicator: Communicator) -> float:
+@cache
+def data(name: str, num_frames: int) -> tuple[Samples, Samples]:
+    """Training samples of a series, and one for validation."""
+    train = samples(fresh(name), waves(num_frames))
+    first = train.reach.num_frames
+    validation = replace(
+        train, inputs=(train.inputs[0][:first],), truths=(train.truths[0][:first],)
+    )
+    return train, validation
+
+
+def our_epoch(name: str, num_frames: int) -> float:
     """Mean loss of an epoch of `Trainer`, from the weights that all loops start from."""
+    train, validation = data(name, num_frames)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             network=fresh(name), train=train, validation=validation, chunk=8,
-            settings=choices(name, BATCH[name[-2:]]), seed=SEED, communicator=communicator,
+            settings=choices(name, BATCH[name[-2:]]), seed=SEED, communicator=Communicator(),
             device=torch.device("cpu"), report=lambda _: None, window_points=512,
         )  # fmt: skip
         checkpoints = Checkpoints(Path(folder), "benchmark")
         return trainer.fit(checkpoints, logging.getLogger().debug).history[0]["train_loss"]
 
 
-def loops(name: str, num_frames: int) -> tuple[dict[str, Callable[[], object]], int, dict]:
-    """The loops over one network, the frames of an epoch, and where their losses go."""
+def plain_epoch(name: str, num_frames: int) -> float:
+    """The same of the plain loop."""
+    train, validation = data(name, num_frames)
+    settings, network = choices(name, BATCH[name[-2:]]), eager(fresh(name))
+    loss = train_plain(network, train, order(train, settings), settings.learning_rate)
+    with torch.inference_mode():
+        network(torch.from_numpy(validation.whole([0])[0].copy()))
+    torch.save(network.state_dict(), io.BytesIO())
+    return loss
+
+
+def loops(name: str, num_frames: int) -> tuple[dict[str, Callable[[], object]], dict[str, float]]:
+    """The loops over one network, each as its process would run it, and where losses go."""
     losses: dict[str, float] = {}
-    train = samples(fresh(name), waves(num_frames))
-    first = train.reach.num_frames
-    validation = replace(
-        train, inputs=(train.inputs[0][:first],), truths=(train.truths[0][:first],)
-    )
-    settings = choices(name, BATCH[name[-2:]])
-    batches = order(train, settings)
-
-    def ours() -> None:
-        losses["ours"] = our_epoch(name, train, validation, Communicator())
-
-    def plain() -> None:
-        network = eager(fresh(name))
-        losses["plain"] = train_plain(network, train, batches, settings.learning_rate)
-        with torch.inference_mode():
-            network(torch.from_numpy(validation.whole([0])[0].copy()))
-        torch.save(network.state_dict(), io.BytesIO())
-
-    things: dict[str, Callable[[], object]] = {"ours": ours, "plain": plain}
+    run_ours = apart(our_epoch, name, num_frames, prepare=keep_memory)
+    run_plain = apart(plain_epoch, name, num_frames, prepare=_nothing)
+    things: dict[str, Callable[[], object]] = {
+        "ours": lambda: losses.update(ours=run_ours()),
+        "plain": lambda: losses.update(plain=run_plain()),
+    }
     # The geometry of ours has no layer in Keras.
     if name.startswith("study") and installed("keras", "jax"):
         from keras_loop import keras_epoch
 
-        given, truths = (tensor.numpy() for tensor in frames_of(train, batches))
+        settings, (train, _) = choices(name, BATCH[name[-2:]]), data(name, num_frames)
+        given, truths = (tensor.numpy() for tensor in frames_of(train, order(train, settings)))
         things["Keras"] = keras_epoch(given, truths, settings.global_batch_size)
-    return things, len(train), losses
+    return things, losses
+
+
+def _nothing() -> None:
+    """The plain loop knows of no preparations."""
 
 
 def row(name: str, timings: dict[str, Timing], count: int, losses: dict) -> list[str]:
@@ -105,7 +133,8 @@ def main() -> None:
     for name in NETWORKS:
         # 3D samples take twenty times as long.
         frames = given.frames if "2d" in name else max(2 * PACK_FRAMES, given.frames // 4)
-        things, count, losses = loops(name, frames)
+        things, losses = loops(name, frames)
+        count = len(data(name, frames)[0])
         timings = in_turn(things, given.repeats if "2d" in name else max(3, given.repeats - 2))
         rows.append(row(name, timings, count, losses))
         found[name] = {"frames": count, "losses": losses, "timings": timings}

@@ -172,11 +172,12 @@ def _run_stage(stage: str, options: dict[str, Any], flags: dict[str, Any]) -> in
     # Heavy imports only now, so that --help and errors of usage are instant.
     with _kept():
         from swsr import communication
-        from swsr.run import Run, open_log, use_threads
+        from swsr.run import Run, keep_memory, open_log, use_threads
         from swsr.status import started_line
 
     if flags["threads"]:
         use_threads(flags["threads"])
+    keep_memory()
     try:
         log = open_log(stage, flags["log"], communication.launched_rank())
     except OSError as error:

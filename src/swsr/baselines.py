@@ -9,7 +9,7 @@ so that a comparison is one of layers and not of edges. Weights start as in `lay
 from torch import Tensor, nn
 
 from swsr.bicubic import resize
-from swsr.layers import Reach, Residual, deconvolution_reach, initialise, inner
+from swsr.layers import Reach, Residual, channels_last, deconvolution_reach, initialise, inner
 from swsr.upsampling import Upsampling
 
 _BICUBIC_REACH = 2
@@ -48,7 +48,7 @@ class Srcnn(nn.Module):
     def forward(self, low: Tensor) -> Tensor:
         """(n, variables, lat, lon) -> upscaled, without the margin."""
         size = (low.shape[-2] * self.scale, low.shape[-1] * self.scale)
-        high: Tensor = self.layers(resize(low, size))
+        high: Tensor = self.layers(channels_last(resize(low, size)))
         return inner(high, self.reach.trim * self.scale - self._LOST)
 
 
@@ -82,7 +82,7 @@ class Fsrcnn(nn.Module):
 
     def forward(self, low: Tensor) -> Tensor:
         """(n, variables, lat, lon) -> upscaled, without the margin."""
-        high: Tensor = self.layers(low)
+        high: Tensor = self.layers(channels_last(low))
         return inner(high, deconvolution_reach(self.reach.scale) * self.reach.scale)
 
 
@@ -122,5 +122,5 @@ class Edsr(nn.Module):
 
     def forward(self, low: Tensor) -> Tensor:
         """(n, variables, lat, lon) -> upscaled, without the margin."""
-        high: Tensor = self.layers(low - self._MEAN)
+        high: Tensor = self.layers(channels_last(low - self._MEAN))
         return inner(high, self.reach.scale - 1) + self._MEAN

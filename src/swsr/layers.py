@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 ANOMALY, CORRECTION = 0.1, 0.01
@@ -56,6 +57,17 @@ def deconvolution_reach(scale: int) -> int:
 def inner(frames: Tensor, points: int) -> Tensor:
     """Frames (..., lat, lon) without so many points on each side."""
     return frames[..., points:-points, points:-points] if points else frames
+
+
+def channels_last(frames: Tensor) -> Tensor:
+    """Frames (n, channels, lat, lon) laid out point by point, if they are on a CPU.
+
+    2D layers keep that layout to the last, and need not reorder many channels for a fast kernel.
+    """
+    if frames.device.type != "cpu":
+        return frames
+    # `contiguous` would leave a single channel as it is, whose layout then is no one's choice.
+    return frames.clone(memory_format=torch.channels_last)
 
 
 class Residual(nn.Module):

@@ -27,6 +27,7 @@ from swsr.layers import (
     ANOMALY,
     CORRECTION,
     Reach,
+    channels_last,
     deconvolution_reach,
     initialise,
     initialise_as_keras,
@@ -66,12 +67,15 @@ class Network2d(nn.Module):
         detail, shrunk, depth = 56, 12, 4
         mapping: list[nn.Module] = []
         for _ in range(depth):
-            mapping += [nn.Conv2d(shrunk, shrunk, 3, padding=0 if skip else 1), nn.ReLU()]
+            mapping += [
+                nn.Conv2d(shrunk, shrunk, 3, padding=0 if skip else 1),
+                nn.ReLU(inplace=True),
+            ]
         self.layers = nn.Sequential(
-            nn.Conv2d(variables, detail, 5, padding=0 if skip else 2), nn.ReLU(),
-            nn.Conv2d(detail, shrunk, 1), nn.ReLU(),
+            nn.Conv2d(variables, detail, 5, padding=0 if skip else 2), nn.ReLU(inplace=True),
+            nn.Conv2d(detail, shrunk, 1), nn.ReLU(inplace=True),
             *mapping,
-            nn.Conv2d(shrunk, detail, 1), nn.ReLU(),
+            nn.Conv2d(shrunk, detail, 1), nn.ReLU(inplace=True),
             Upsampling(detail, variables, scale),
         )  # fmt: skip
         halo = 2 + depth + deconvolution_reach(scale)  # 5x5: 2 points; each 3x3: 1
@@ -88,7 +92,7 @@ class Network2d(nn.Module):
 
         With `skip` the input has `reach.margin` more points on each side.
         """
-        high: Tensor = self.layers(low)
+        high: Tensor = self.layers(channels_last(low))
         if not self.skip:
             return high
         size = (low.shape[-2] * self.scale, low.shape[-1] * self.scale)
@@ -120,13 +124,13 @@ class Network3d(nn.Module):
         # Time goes through five layers with its length kept; lat and lon with `skip` shrink.
         wide, narrow = ((1, 0, 0), (1, 0, 0)) if skip else ((1, 2, 2), (1, 1, 1))
         self.layers = nn.Sequential(
-            nn.Conv3d(variables, 32, (3, 5, 5), padding=wide), nn.ReLU(),
-            nn.Conv3d(32, 8, (3, 1, 1), padding=(1, 0, 0)), nn.ReLU(),
-            nn.Conv3d(8, 8, 3, padding=narrow), nn.ReLU(),
-            nn.Conv3d(8, 8, 3, padding=narrow), nn.ReLU(),
-            nn.Conv3d(8, 32, (3, 1, 1), padding=(1, 0, 0)), nn.ReLU(),
-            nn.Conv3d(32, 32, 3), nn.ReLU(),
-            nn.Conv3d(32, 32, 3), nn.ReLU(),
+            nn.Conv3d(variables, 32, (3, 5, 5), padding=wide), nn.ReLU(inplace=True),
+            nn.Conv3d(32, 8, (3, 1, 1), padding=(1, 0, 0)), nn.ReLU(inplace=True),
+            nn.Conv3d(8, 8, 3, padding=narrow), nn.ReLU(inplace=True),
+            nn.Conv3d(8, 8, 3, padding=narrow), nn.ReLU(inplace=True),
+            nn.Conv3d(8, 32, (3, 1, 1), padding=(1, 0, 0)), nn.ReLU(inplace=True),
+            nn.Conv3d(32, 32, 3), nn.ReLU(inplace=True),
+            nn.Conv3d(32, 32, 3), nn.ReLU(inplace=True),
             nn.Flatten(1, 2),  # (n, 32, 1, lat, lon): one frame is left
             nn.Conv2d(32, variables, 3, padding=0 if skip else 1),
         )  # fmt: skip
@@ -139,7 +143,7 @@ class Network3d(nn.Module):
             initialise_as_keras(self.layers)
             # From the middle of [0, 1] the last ReLU cannot start, and stay, at zero everywhere.
             _set_last(self.layers, weight=None, bias=0.5)
-            self.layers.append(nn.ReLU())
+            self.layers.append(nn.ReLU(inplace=True))
 
     def forward(self, pack: Tensor) -> Tensor:
         """(n, variables, 5, lat, lon) -> (n, variables, lat - 4, lon - 4).

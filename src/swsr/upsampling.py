@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, fold
+from torch.nn.functional import fold
 
 _WIDTH = 9
 """Points of the kernel along lat and lon, on the output's grid."""
@@ -37,10 +37,10 @@ class Upsampling(nn.ConvTranspose2d):
         if given.device.type != "cpu" or torch.compiler.is_exporting():
             return super().forward(given, output_size)
         assert self.bias is not None and isinstance(self.padding, tuple)
-        products = (
-            self.weight.flatten(1).T[..., None, None].contiguous()
-        )  # (v * 81, channels, 1, 1)
-        added = conv2d(given, products).flatten(2)
+        products = self.weight.flatten(1).T.contiguous()  # (variables * 81, channels)
+        # In the layout of `layers.channels_last`, points are the rows of a matrix as they lie.
+        points = given.permute(0, 2, 3, 1).flatten(1, 2)
+        added = products @ points.transpose(1, 2)
         scale = self.stride[0]
         size = (given.shape[-2] * scale, given.shape[-1] * scale)
         summed = fold(added, size, (_WIDTH, _WIDTH), padding=self.padding, stride=scale)
