@@ -19,6 +19,10 @@ from swsr.settings import Train
 from swsr.training import Trainer
 
 
+_LEAST_GAIN_DB = 0.02
+"""A gain below is none."""
+
+
 def fit_and_write(trainer: Trainer, card: Card, output: Path, run: Run) -> None:
     """Train a network and write it.
 
@@ -61,6 +65,12 @@ def fit_and_write(trainer: Trainer, card: Card, output: Path, run: Run) -> None:
         f"validation PSNR {before['validation']['psnr']:.2f} dB before, "
         f"{after['validation']['psnr']:.2f} dB after {epochs} epochs"
     )
+    if after["validation"]["psnr"] < before["validation"]["psnr"] + _LEAST_GAIN_DB:
+        # As a network with a skip does whose ReLUs died in the first steps; its frames look good.
+        run.warn(
+            "the network learned nothing that helps on validation frames: it does no better than "
+            "as it started. Try a smaller learning_rate, larger patch_points or more epochs"
+        )
 
 
 def report_to(output: Path, epochs: int, run: Run) -> Callable[[list[dict[str, float]]], None]:

@@ -183,3 +183,11 @@ def test_launcher_and_back_end_that_do_not_know_each_other(stores, tmp_path):
     assert done.returncode != 0
     assert "found 1 ranks, not 2" in done.stderr  # of one, or of both before mpirun ends the other
     assert not (tmp_path / "network.safetensors").exists()
+
+
+@pytest.mark.parametrize(("learning_rate", "warned"), [(1e-3, False), (1e-9, True)])
+def test_warns_of_a_network_that_learned_nothing(stores, tmp_path, learning_rate, warned):
+    """Its frames are those of the skip, and look good: nothing else would tell."""
+    done = train(stores, tmp_path, network="skip_2d", learning_rate=learning_rate)
+    assert done.returncode == 0, done.stderr
+    assert ("learned nothing that helps" in done.stderr) == warned
