@@ -18,7 +18,6 @@ from swsr.run import Run, report_epochs
 from swsr.settings import Train
 from swsr.training import Trainer
 
-
 _LEAST_GAIN_DB = 0.02
 """A gain below is none."""
 
