@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from swsr import communication
 from swsr.checkpoint import Checkpoints
 from swsr.communication import Communicator
+from swsr.run import keep_memory
 from swsr.training import Trainer
 
 BATCH = 8
@@ -106,6 +107,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
+    keep_memory()
     backend = "torch" if given.backend == "ddp" else given.backend
     ranks = communication.start(backend, given.ranks)
     epoch = ddp_epoch if given.backend == "ddp" else our_epoch

@@ -40,7 +40,8 @@ class Upsampling(nn.ConvTranspose2d):
         products = self.weight.flatten(1).T.contiguous()  # (variables * 81, channels)
         # In the layout of `layers.channels_last`, points are the rows of a matrix as they lie.
         points = given.permute(0, 2, 3, 1).flatten(1, 2)
-        added = products @ points.transpose(1, 2)
+        # `products @ points` would make one product of all frames, and copy the result in order.
+        added = torch.bmm(products.expand(len(given), -1, -1), points.transpose(1, 2))
         scale = self.stride[0]
         size = (given.shape[-2] * scale, given.shape[-1] * scale)
         summed = fold(added, size, (_WIDTH, _WIDTH), padding=self.padding, stride=scale)
