@@ -57,9 +57,11 @@ def in_turn(
 
 
 def apart(
-    function: Callable[..., object], *arguments: object, prepare: Callable[[], object]
+    function: Callable[..., object],
+    *arguments: object,
+    prepare: Callable[[], object] | None = None,
 ) -> Callable[[], object]:
-    """A call of a function in a process of its own, which lives on and first of all prepares.
+    """A call of a function in a process of its own, which lives on and may prepare first.
 
     For things that change how all of a process works.
     """

@@ -84,7 +84,7 @@ def loops(name: str, num_frames: int) -> tuple[dict[str, Callable[[], object]], 
     """The loops over one network, each as its process would run it, and where losses go."""
     losses: dict[str, float] = {}
     run_ours = apart(our_epoch, name, num_frames, prepare=keep_memory)
-    run_plain = apart(plain_epoch, name, num_frames, prepare=_nothing)
+    run_plain = apart(plain_epoch, name, num_frames)
     things: dict[str, Callable[[], object]] = {
         "ours": lambda: losses.update(ours=run_ours()),
         "plain": lambda: losses.update(plain=run_plain()),
@@ -97,10 +97,6 @@ def loops(name: str, num_frames: int) -> tuple[dict[str, Callable[[], object]], 
         given, truths = (tensor.numpy() for tensor in frames_of(train, order(train, settings)))
         things["Keras"] = keras_epoch(given, truths, settings.global_batch_size)
     return things, losses
-
-
-def _nothing() -> None:
-    """The plain loop knows of no preparations."""
 
 
 def row(name: str, timings: dict[str, Timing], count: int, losses: dict) -> list[str]:

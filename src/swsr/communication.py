@@ -102,10 +102,12 @@ class TorchCommunicator(Communicator):
     """torch.distributed: Gloo, and NCCL for tensors on GPUs."""
 
     def __init__(self) -> None:
+        import torch
+
         self._distributed = importlib.import_module("torch.distributed")
         if "MASTER_ADDR" not in os.environ:
             _meet_through_mpi()
-        gpus = importlib.import_module("torch").cuda.is_available()
+        gpus = torch.cuda.is_available()
         self.transport = "Gloo + NCCL" if gpus else "Gloo"
         self._distributed.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
         self.rank = self._distributed.get_rank()
