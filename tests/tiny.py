@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -114,11 +115,16 @@ def train(stores, output, *flags, launcher=(), stage="train_2d", **settings):
     )  # fmt: skip
 
 
+# Tests run side by side: see LOCAL_MPI in workflow/paths.smk.
+_MPI_FOLDER = tempfile.TemporaryDirectory(prefix="swsr-mpi-")
+
+
 def mpirun(ranks: int) -> list[str]:
     """A launcher of several MPI ranks on this machine."""
     return [
         "mpirun", "--oversubscribe", "--allow-run-as-root", "--bind-to", "none",
-        "--mca", "mpi_yield_when_idle", "1", "-n", str(ranks),
+        "--mca", "mpi_yield_when_idle", "1", "--mca", "orte_tmpdir_base", _MPI_FOLDER.name,
+        "-n", str(ranks),
     ]  # fmt: skip
 
 

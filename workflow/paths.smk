@@ -6,8 +6,13 @@ RESULTS = f"results/{STUDY}"
 ENVIRONMENT = f"{workflow.basedir}/envs/swsr.yaml"
 HOMES = Homes(STUDIES)
 
-# How ranks start where no profile says otherwise: on this machine, sharing its cores.
-LOCAL_MPI = "mpirun --oversubscribe --allow-run-as-root --bind-to none --mca mpi_yield_when_idle 1"
+# How ranks start where no profile says otherwise: on this machine, sharing its cores. Open MPI 4 keeps
+# files of all jobs in one folder, which a job that ends removes under one that starts, so that this
+# one fails (open-mpi/ompi#8510): each job has a folder of its own.
+LOCAL_MPI = (
+    """export TMPDIR="$(mktemp -d)"; trap 'rm -rf "$TMPDIR"' EXIT; """
+    "mpirun --oversubscribe --allow-run-as-root --bind-to none --mca mpi_yield_when_idle 1"
+)
 
 # What the 3D network reads, by the study's names.
 FRAMES_3D = {
