@@ -55,15 +55,17 @@ class Network2d(nn.Module):
         Points of output per point of input along lat and lon.
     skip
         Add the bicubic upscaling of the input to the output, and pad nothing.
+
+    With `skip`, the layers work on values and corrections of order one: frames are taken as
+    anomalies from 1/2 in units of 0.1, corrections in units of 0.01, which are their sizes in
+    fields scaled to [0, 1]. Without these units the corrections drown in the layers' response to
+    the mean, training stays at the skip, and first steps that go too far leave ReLUs that never
+    answer again.
     """
 
     def __init__(self, variables: int, scale: int, *, skip: bool) -> None:
         super().__init__()
         self.scale, self.skip = scale, skip
-        # At scale 1 a point sums four times as many products of the last layer as at scale 2. As in
-        # Network3d, corrections in their own unit keep the first steps of training from going too
-        # far, which leaves ReLUs that never answer again.
-        self._unit = CORRECTION if scale == 1 else 1.0
         detail, shrunk, depth = 56, 12, 4
         mapping: list[nn.Module] = []
         for _ in range(depth):
@@ -92,13 +94,13 @@ class Network2d(nn.Module):
 
         With `skip` the input has `reach.margin` more points on each side.
         """
-        high: Tensor = self.layers(channels_last(low))
         if not self.skip:
+            high: Tensor = self.layers(channels_last(low))
             return high
         size = (low.shape[-2] * self.scale, low.shape[-1] * self.scale)
         bicubic = inner(resize(low, size), self.reach.trim * self.scale)
-        correction = inner(high, deconvolution_reach(self.scale) * self.scale)
-        return bicubic + correction * self._unit
+        correction = self.layers(channels_last((low - 0.5) / ANOMALY)) * CORRECTION
+        return bicubic + inner(correction, deconvolution_reach(self.scale) * self.scale)
 
 
 class Network3d(nn.Module):
@@ -110,12 +112,8 @@ class Network3d(nn.Module):
         Channels of input and output.
     skip
         Add the centre frame of the input to the output, which then has no activation, and pad
-        only in time. Without, the output has the study's ReLU.
-
-    With `skip`, the layers work on values and corrections of order one: frames are taken as
-    anomalies from 1/2 in units of 0.1, corrections in units of 0.01, which are their sizes in
-    fields scaled to [0, 1]. Without these units the corrections drown in the layers' response to
-    the mean, and training stays at the skip.
+        only in time, and layers work in the units of `Network2d`. Without, the output has the
+        study's ReLU.
     """
 
     def __init__(self, variables: int, *, skip: bool) -> None:
