@@ -21,17 +21,19 @@ from quality import STUDIES, history, simulated
 
 from swsr.pretrained import read_first_layer
 from swsr.run import Run
-from swsr.settings import Settings
+from swsr.settings import FSRCNN_STARTS, Settings
 from swsr.stages.pretrain_2d import pretrain_2d
 from swsr.transfer import FirstLayer
 
 RATES = {"fine-tuned": 1.0, "frozen": 0.0}
 
 
-def pretrained(network: str) -> FirstLayer:
-    """Of a training on natural images with the settings of the default study."""
+def pretrained(network: str, epochs: int | None) -> FirstLayer:
+    """Of a training on natural images with the settings of the default study, or other epochs."""
     config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
     config["train_2d"]["network"] = network
+    if epochs is not None:
+        config["pretrain_2d"]["epochs"] = epochs
     settings = Settings.from_mapping(config).for_stage("pretrain_2d")
     with tempfile.TemporaryDirectory() as name:
         path, output = Path(name, "pretrain_2d.json"), Path(name, "pretrain_2d")
@@ -64,12 +66,13 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--pretrain-epochs", type=int, help="default: the default study's")
     parser.add_argument("files", type=Path, nargs="*", metavar="FILE")
     given = parser.parse_args()
     high = simulated(given.grid, given.frames)
     rows, found = [], dict[str, Any]()
-    for network in STUDIES:
-        starts = {"random": None, "natural images": pretrained(network)}
+    for network in (name for name in STUDIES if name in FSRCNN_STARTS):
+        starts = {"random": None, "natural images": pretrained(network, given.pretrain_epochs)}
         starts |= {path.name: read_first_layer(path) for path in given.files}
         for name, start in starts.items():
             for how, rate in RATES.items():

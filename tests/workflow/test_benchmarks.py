@@ -11,8 +11,12 @@ SMALL = {
     "training": ["--frames", "12", "--repeats", "1"],
     "data": ["--frames", "16", "--repeats", "1"],
     "quality": ["--grid", "T21", "--frames", "30", "--epochs", "2", "--repeats", "1"],
+    "transfer": [
+        "--grid", "T21", "--frames", "30", "--epochs", "1", "--repeats", "1",
+        "--pretrain-epochs", "1",
+    ],
     "memory": ["--points", "64", "--times", "1", "--stages", "extract", "downscale"],
-}
+}  # fmt: skip
 
 
 @pytest.mark.chain
