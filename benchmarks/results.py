@@ -83,6 +83,17 @@ def all_records(results: Path) -> list[dict[str, Any]]:
     return [record for record in records if not record.get("taken_over_from")]
 
 
+def busy_minutes(records: list[dict[str, Any]]) -> float:
+    """Time in which at least one result was being made: a run may have been stopped for a while."""
+    seconds, until = 0.0, 0.0
+    for record in sorted(records, key=lambda record: str(record["started"])):
+        start = datetime.fromisoformat(record["started"]).timestamp()
+        end = start + record["seconds"]
+        seconds += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return seconds / 60
+
+
 def page(study: str, left_out: list[str]) -> str:
     """What stands between the markers of a study."""
     results = ROOT / "results" / study
@@ -90,13 +101,10 @@ def page(study: str, left_out: list[str]) -> str:
     records = all_records(results)
     commits = sorted({str(record["commit"]) for record in records})
     hours = sum(record["seconds"] * record["ranks"] for record in records) / 3600
-    starts = [datetime.fromisoformat(record["started"]).timestamp() for record in records]
-    ends = [start + record["seconds"] for start, record in zip(starts, records, strict=True)]
-    minutes = (max(ends) - min(starts)) / 60
     made = machine()
     origin = (
         f"`python benchmarks/results.py {study}`, {made['date']}, {made['processor']}, commit "
-        f"{', '.join(commits)}: {minutes:.0f} min from the first result to the last, which "
+        f"{', '.join(commits)}: {busy_minutes(records):.0f} min in which results were made, which "
         f"together took {hours:.1f} h of a core.\n"
     )
     if left_out:
