@@ -1,5 +1,7 @@
 import re
+import shlex
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 STUDY = SETTINGS.study
 RESULTS = f"results/{STUDY}"
@@ -8,10 +10,12 @@ HOMES = Homes(STUDIES)
 
 # How ranks start where no profile says otherwise: on this machine, sharing its cores. Open MPI 4 keeps
 # files of all jobs in one folder, which a job that ends removes under one that starts, so that this
-# one fails (open-mpi/ompi#8510): each job has a folder of its own.
+# one fails (open-mpi/ompi#8510): each job has a folder of its own. They go when Snakemake ends; a shell
+# that waited for mpirun to remove its folder would keep signals from it.
+MPI_FOLDERS = TemporaryDirectory(prefix="swsr-mpi-")
 LOCAL_MPI = (
-    """export TMPDIR="$(mktemp -d)"; trap 'rm -rf "$TMPDIR"' EXIT; """
-    "mpirun --oversubscribe --allow-run-as-root --bind-to none --mca mpi_yield_when_idle 1"
+    f'TMPDIR="$(mktemp -d -p {shlex.quote(MPI_FOLDERS.name)})" mpirun'
+    " --oversubscribe --allow-run-as-root --bind-to none --mca mpi_yield_when_idle 1"
 )
 
 # What the 3D network reads, by the study's names.
