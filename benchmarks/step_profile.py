@@ -9,9 +9,10 @@ from swsr.losses import summed_loss
 from swsr.patches import Samples
 
 _STEPS = 5
+_SUMS = "overlapping sums"
 _KINDS = {
     "convolutions": ("conv", "addmm", "bmm", "aten::mm"),
-    "overlapping sums": ("col2im", "im2col"),
+    _SUMS: ("_Overlapping", "im2col"),
     "ReLU": ("clamp_min", "threshold", "relu"),
 }
 REST = "all else"
@@ -23,10 +24,10 @@ def _kind(event: FunctionEvent) -> str:
     for kind, words in _KINDS.items():
         if any(word in event.name for word in words):
             return kind
-    caller: FunctionEvent | None = event
+    caller = event.cpu_parent
     while caller is not None:
         if "_Overlapping" in caller.name:
-            return "overlapping sums"
+            return _SUMS
         caller = caller.cpu_parent
     return REST
 

@@ -111,9 +111,8 @@ class Network3d(nn.Module):
     variables
         Channels of input and output.
     skip
-        Add the centre frame of the input to the output, which then has no activation, and pad
-        only in time, and layers work in the units of `Network2d`. Without, the output has the
-        study's ReLU.
+        Add the centre frame of the input to the output, which then has no activation, pad only in
+        time, and work in the units of `Network2d`. Without, the output has the study's ReLU.
     """
 
     def __init__(self, variables: int, *, skip: bool) -> None:

@@ -51,6 +51,7 @@ def test_a_signal_reaches_the_ranks(launch):
     while not (
         ranks := [each for each in shell.children(recursive=True) if "sleep" in each.name()]
     ):
+        assert job.poll() is None, job.stdout.read()
         time.sleep(0.05)
     job.send_signal(signal.SIGTERM)
     job.wait(timeout=30)
