@@ -33,11 +33,12 @@ class FrameDataset(Dataset):
         return torch.from_numpy(given.copy()), torch.from_numpy(truth.copy())
 
 
-def choices(network: str, batch: int) -> Train2d | Train3d:
+def choices(network: str, batch: int, precision: str = "float32") -> Train2d | Train3d:
     """Settings of one epoch of whole frames, without a schedule."""
     common = {
         "network": network, "epochs": 1, "global_batch_size": batch, "learning_rate": 3e-4,
-        "schedule": "constant", "loss": "mse", "patch_points": None, "patches_per_frame": 1,
+        "schedule": "constant", "loss": "mse", "precision": precision, "patch_points": None,
+        "patches_per_frame": 1,
     }  # fmt: skip
     if network.endswith("3d"):
         return Train3d(**common)

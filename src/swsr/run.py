@@ -60,6 +60,15 @@ class Run:
         torch.cuda.set_device(device)
         return device
 
+    @property
+    def has_bfloat16(self) -> bool:
+        """Whether the device has instructions for bfloat16; others imitate them, slowly."""
+        import torch
+
+        if self.device.type == "cuda":
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+        return any(has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name)
+
     def say(self, sentence: str) -> None:
         """A line for the user, once whatever the number of ranks."""
         self.log.info(sentence)

@@ -183,7 +183,7 @@ class Trainer:
         loss = torch.zeros((), device=self.device)
         if part is not None:
             inputs, truths = (tensor.to(self.device) for tensor in part)
-            loss = summed_loss(self.settings.loss, self.network(inputs), truths)
+            loss = summed_loss(self.settings.loss, self._forward(inputs), truths)
             loss = loss / (truths[0].numel() * size)
             loss.backward()
         gradients = [
@@ -196,6 +196,12 @@ class Trainer:
         optimizer.step()
         total, *wished = message[-len(notes) :].tolist()
         return total, [wish > 0 for wish in wished]
+
+    def _forward(self, inputs: Tensor) -> Tensor:
+        """What the network makes of them, in float32 whatever its layers compute in."""
+        lower = self.settings.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=lower):
+            return self.network(inputs).float()
 
     def score(self, samples: Samples, at_most: int | None = None) -> dict[str, float]:
         """MSE, PSNR and SSIM of the network over whole frames, shared between ranks.

@@ -47,6 +47,10 @@ def fit_and_write(trainer: Trainer, card: Card, output: Path, run: Run) -> None:
         f"{len(trainer.train)} training and {len(trainer.validation)} validation samples; "
         f"{communication.describe(run.communicator)}; {run.device}"
     )
+    if trainer.settings.precision == "bfloat16" and not run.has_bfloat16:
+        run.warn(
+            "precision is bfloat16, which this processor has no instructions for: float32 is faster"
+        )
     before = _score(trainer)
     trainer.fit(Checkpoints(output / "checkpoints", _identity(card)), run.say)
     after = _score(trainer)

@@ -165,6 +165,29 @@ def test_network_learns(stores, tmp_path, stage, network):
     assert after < 0.1 * before
 
 
+@pytest.mark.parametrize(
+    ("stage", "network"),
+    [("train_2d", "skip_2d"), ("train_3d", "skip_3d"), ("train_3d", "fusion_3d")],
+)
+def test_bfloat16_trains_as_float32_does(stores, tmp_path, stage, network):
+    """After as many steps the error left is nearly the same, and nothing that is written is coarse."""
+    left = {}
+    for precision in ("float32", "bfloat16"):
+        output = tmp_path / precision
+        done = train(
+            stores, output, stage=stage, network=network, epochs=10, patch_points=None,
+            learning_rate=3e-3, precision=precision,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        metrics = read_json(output / "metrics.json")
+        left[precision] = metrics["after"]["train"]["mse"] / metrics["before"]["train"]["mse"]
+        trained = weights(output / "network.safetensors")
+        assert {each.dtype for each in trained.values()} == {torch.float32}
+    assert left["float32"] < 0.5
+    assert left["bfloat16"] != left["float32"]
+    assert left["bfloat16"] == pytest.approx(left["float32"], rel=0.2)
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_loss_that_is_not_finite_stops_all_ranks(stores, tmp_path, ranks):
     done = train(

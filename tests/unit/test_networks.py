@@ -108,6 +108,30 @@ def test_untrained_skip_networks_are_the_interpolation_and_the_centre_frame():
         np.testing.assert_allclose(network(samples).detach(), expected, atol=3e-6)
 
 
+def test_layers_in_bfloat16_leave_skips_whole_and_gradients_nearly():
+    """The skip, which is most of a frame, stays bit for bit; eight bits are left of corrections."""
+    for name in ("skip_2d", "subpixel_2d", "skip_3d", "fusion_3d", "skip_joint"):
+        skips, gradients = [], []
+        for enabled in (False, True):
+            torch.manual_seed(0)
+            network = build_network(name, 1, 2)
+            side = 16 + 2 * network.reach.margin
+            given = torch.rand(2, network.reach.num_frames, side, side)
+            given = given[:, None] if network.reach.num_frames > 1 else given
+            with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+                skips.append(network(given).detach())
+            nn.utils.vector_to_parameters(
+                nn.utils.parameters_to_vector(network.parameters()) + 0.01, network.parameters()
+            )
+            with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+                error = (network(given) - 0.5).square().mean()
+            error.backward()
+            gradients.append(nn.utils.parameters_to_vector(p.grad for p in network.parameters()))
+        assert torch.equal(*skips)
+        whole, rounded = gradients
+        assert 0 < (rounded - whole).norm() < 0.02 * whole.norm()
+
+
 @pytest.mark.parametrize("scale", [1, 2, 3])
 def test_skip_network_learns(scale):
     """To undo a mean over neighbours, at the highest rate of the default study.

@@ -17,13 +17,17 @@ IMAGE_TILE_POINTS = 144
 
 
 class Train(Strict):
-    """How one network is trained; both dimensions share it."""
+    """How one network is trained; both dimensions share it.
+
+    `precision` is that of layers in training: weights, skips, losses and inference are float32.
+    """
 
     epochs: PositiveInt
     global_batch_size: PositiveInt
     learning_rate: PositiveFloat
     schedule: Literal["constant", "cosine"]
     loss: Literal["mse", "l1", "mse_gradient", "mse_spectral"]
+    precision: Literal["float32", "bfloat16"]
     patch_points: PositiveInt | None
     patches_per_frame: PositiveInt
 
