@@ -20,6 +20,7 @@ from swsr.experiments import (
     trainings,
     upstream,
 )
+from swsr.local_ranks import in_own_folder
 from swsr.settings import matching_files, split_entry
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 from measure import in_turn, publish, table, target
 
+from swsr.local_ranks import MPIRUN
+
 STAGES = (
     "simulate", "extract", "downscale", "upscale", "train_2d", "infer_2d", "train_3d", "infer_3d",
     "evaluate", "report",
@@ -27,16 +29,8 @@ with _kept():
 START = "from swsr import communication; communication.start('{backend}', {ranks})"
 
 
-def launcher(ranks: int) -> list[str]:
-    """How ranks start on this machine, as in workflow/paths.smk."""
-    return [
-        "mpirun", "--oversubscribe", "--allow-run-as-root", "--bind-to", "none",
-        "--mca", "mpi_yield_when_idle", "1", "-n", str(ranks),
-    ]  # fmt: skip
-
-
 def _process(code: str, ranks: int = 0) -> Callable[[], object]:
-    before = launcher(ranks) if ranks else []
+    before = [*MPIRUN, "-n", str(ranks)] if ranks else []
     command = [*before, sys.executable, "-c", code]
     return lambda: subprocess.run(command, check=True, capture_output=True)
 

@@ -4,7 +4,8 @@ Frames per second of one epoch over whole frames of the default grid, in one pro
 (drawing, cutting, scaling, steps; one validation frame and a checkpoint at the end), a plain
 PyTorch loop over the same network, samples and steps, with the same end, and Keras (study's
 networks, steps alone). Ours and the plain loop have a process each, as ours tells the C library to
-keep memory. Equal losses say that both did the same. Several ranks are in scaling.py.
+keep memory. Equal losses say that both did the same. Ours runs in float32 as the others do, and,
+where the processor has it, with layers in bfloat16. Several ranks are in scaling.py.
 
     python benchmarks/training.py [--frames 96] [--repeats 5]
 """
@@ -37,11 +38,12 @@ from step_profile import kinds_of_step
 from swsr.checkpoint import Checkpoints
 from swsr.communication import Communicator
 from swsr.patches import Samples
-from swsr.run import keep_memory
+from swsr.run import Run, keep_memory
 from swsr.settings import PACK_FRAMES
 from swsr.training import Trainer
 
 BATCH = {"2d": 4, "3d": 8}
+LOWER = "bfloat16"
 NETWORKS = ("skip_2d", "study_2d", "skip_3d", "study_3d")
 
 
@@ -56,13 +58,14 @@ def data(name: str, num_frames: int) -> tuple[Samples, Samples]:
     return train, validation
 
 
-def our_epoch(name: str, num_frames: int) -> float:
+def our_epoch(name: str, num_frames: int, precision: str) -> float:
     """Mean loss of an epoch of `Trainer`, from the weights that all loops start from."""
     train, validation = data(name, num_frames)
+    settings = choices(name, BATCH[name[-2:]], precision)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             network=fresh(name), train=train, validation=validation, chunk=8,
-            settings=choices(name, BATCH[name[-2:]]), seed=SEED, communicator=Communicator(),
+            settings=settings, seed=SEED, communicator=Communicator(),
             device=torch.device("cpu"), report=lambda _: None, window_points=512,
         )  # fmt: skip
         checkpoints = Checkpoints(Path(folder), "benchmark")
@@ -83,11 +86,15 @@ def plain_epoch(name: str, num_frames: int) -> float:
 def loops(name: str, num_frames: int) -> tuple[dict[str, Callable[[], object]], dict[str, float]]:
     """The loops over one network, each as its process would run it, and where losses go."""
     losses: dict[str, float] = {}
-    run_ours = apart(our_epoch, name, num_frames, prepare=keep_memory)
-    run_plain = apart(plain_epoch, name, num_frames)
+    epochs = {
+        "ours": apart(our_epoch, name, num_frames, "float32", prepare=keep_memory),
+        "plain": apart(plain_epoch, name, num_frames),
+    }
+    if Run().has_bfloat16:
+        epochs[LOWER] = apart(our_epoch, name, num_frames, LOWER, prepare=keep_memory)
     things: dict[str, Callable[[], object]] = {
-        "ours": lambda: losses.update(ours=run_ours()),
-        "plain": lambda: losses.update(plain=run_plain()),
+        key: lambda key=key, epoch=epoch: losses.update({key: epoch()})
+        for key, epoch in epochs.items()
     }
     # The geometry of ours has no layer in Keras.
     if name.startswith("study") and installed("keras", "jax"):
@@ -101,15 +108,19 @@ def loops(name: str, num_frames: int) -> tuple[dict[str, Callable[[], object]], 
 
 def row(name: str, timings: dict[str, Timing], count: int, losses: dict) -> list[str]:
     """Throughputs and ratios of one network."""
-    ours, plain, keras = (timings.get(key) for key in ("ours", "plain", "Keras"))
+    plain, keras = timings["plain"], timings.get("Keras")
     beside = NOT_INSTALLED if not installed("keras", "jax") else "-"
-    return [
-        f"`{name}`",
-        f"{count / ours.median:.1f} frames/s ± {percent(ours.spread / 2)}",
-        f"{ours.ratio(plain):.2f} (± {percent(plain.spread / 2)})",
-        f"{ours.ratio(keras):.2f} (± {percent(keras.spread / 2)})" if keras else beside,
-        f"{abs(losses['ours'] / losses['plain'] - 1):.0e}",
-    ]
+    figures = [f"`{name}`", f"{count / timings['ours'].median:.1f} frames/s"]
+    for key in ("ours", LOWER):
+        if key in timings:
+            ratio, spread = timings[key].ratio(plain), percent(timings[key].spread / 2)
+            figures += [
+                f"{ratio:.2f} (± {spread})",
+                f"{abs(losses[key] / losses['plain'] - 1):.0e}",
+            ]
+        else:
+            figures += ["no instructions", "-"]
+    return [*figures, f"{timings['ours'].ratio(keras):.2f}" if keras else beside]
 
 
 def step_kinds(name: str) -> dict[str, float]:
@@ -134,11 +145,15 @@ def main() -> None:
         timings = in_turn(things, given.repeats if "2d" in name else max(3, given.repeats - 2))
         rows.append(row(name, timings, count, losses))
         found[name] = {"frames": count, "losses": losses, "timings": timings}
-        if name.startswith("skip"):
-            faster = timings["ours"].ratio(timings["plain"])
-            what = f"training of {name}, beside a plain PyTorch loop"
-            targets.append(target(what, "at least 2x", faster, met=faster >= 2))
-    header = ["one epoch", "ours", "over plain PyTorch", "over Keras (JAX)", "losses differ by"]
+        for key, precision in (("ours", "float32"), (LOWER, LOWER)):
+            if name.startswith("skip") and key in timings:
+                faster = timings[key].ratio(timings["plain"])
+                what = f"training of {name} in {precision}, beside a plain PyTorch loop"
+                targets.append(target(what, "at least 2x", faster, met=faster >= 2))
+    header = [
+        "one epoch", "ours, float32", "over plain PyTorch", "losses differ by",
+        "with layers in bfloat16", "losses differ by", "float32 over Keras (JAX)",
+    ]  # fmt: skip
     kinds = {name: step_kinds(name) for name in NETWORKS}
     page = [
         table(header, rows),

@@ -12,6 +12,7 @@ import torch
 import xarray as xr
 import yaml
 
+from swsr.local_ranks import MPIRUN
 from swsr.run import Run
 from swsr.settings import Settings
 from swsr.stages.downscale import downscale
@@ -115,17 +116,13 @@ def train(stores, output, *flags, launcher=(), stage="train_2d", **settings):
     )  # fmt: skip
 
 
-# Tests run side by side: see LOCAL_MPI in workflow/paths.smk.
+# Tests run side by side: see `local_ranks.in_own_folder`.
 _MPI_FOLDER = tempfile.TemporaryDirectory(prefix="swsr-mpi-")
 
 
 def mpirun(ranks: int) -> list[str]:
     """A launcher of several MPI ranks on this machine."""
-    return [
-        "mpirun", "--oversubscribe", "--allow-run-as-root", "--bind-to", "none",
-        "--mca", "mpi_yield_when_idle", "1", "--mca", "orte_tmpdir_base", _MPI_FOLDER.name,
-        "-n", str(ranks),
-    ]  # fmt: skip
+    return [*MPIRUN, "--mca", "orte_tmpdir_base", _MPI_FOLDER.name, "-n", str(ranks)]
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:

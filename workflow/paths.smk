@@ -1,5 +1,4 @@
 import re
-import shlex
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,15 +7,9 @@ RESULTS = f"results/{STUDY}"
 ENVIRONMENT = f"{workflow.basedir}/envs/swsr.yaml"
 HOMES = Homes(STUDIES)
 
-# How ranks start where no profile says otherwise: on this machine, sharing its cores. Open MPI 4 keeps
-# files of all jobs in one folder, which a job that ends removes under one that starts, so that this
-# one fails (open-mpi/ompi#8510): each job has a folder of its own. They go when Snakemake ends; a shell
-# that waited for mpirun to remove its folder would keep signals from it.
+# How ranks start where no profile says otherwise. The folders go when Snakemake ends.
 MPI_FOLDERS = TemporaryDirectory(prefix="swsr-mpi-")
-LOCAL_MPI = (
-    f'TMPDIR="$(mktemp -d -p {shlex.quote(MPI_FOLDERS.name)})" mpirun'
-    " --oversubscribe --allow-run-as-root --bind-to none --mca mpi_yield_when_idle 1"
-)
+LOCAL_MPI = in_own_folder(MPI_FOLDERS.name)
 
 # What the 3D network reads, by the study's names.
 FRAMES_3D = {

@@ -54,6 +54,11 @@ def deconvolution_reach(scale: int) -> int:
     return max(_KEYS_REACH, -(-_HALF_DECONVOLUTION // scale))
 
 
+def anomalies(frames: Tensor) -> Tensor:
+    """Frames scaled to [0, 1] as anomalies from 1/2, of order one."""
+    return (frames - 0.5) / ANOMALY
+
+
 def inner(frames: Tensor, points: int) -> Tensor:
     """Frames (..., lat, lon) without so many points on each side."""
     return frames[..., points:-points, points:-points] if points else frames

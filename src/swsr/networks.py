@@ -24,9 +24,9 @@ from swsr.baselines import Edsr, Fsrcnn, Srcnn
 from swsr.bicubic import resize
 from swsr.joint import NetworkJoint
 from swsr.layers import (
-    ANOMALY,
     CORRECTION,
     Reach,
+    anomalies,
     channels_last,
     deconvolution_reach,
     initialise,
@@ -99,7 +99,7 @@ class Network2d(nn.Module):
             return high
         size = (low.shape[-2] * self.scale, low.shape[-1] * self.scale)
         bicubic = inner(resize(low, size), self.reach.trim * self.scale)
-        correction = self.layers(channels_last((low - 0.5) / ANOMALY)) * CORRECTION
+        correction = self.layers(channels_last(anomalies(low))) * CORRECTION
         return bicubic + inner(correction, deconvolution_reach(self.scale) * self.scale)
 
 
@@ -150,7 +150,7 @@ class Network3d(nn.Module):
         if not self.skip:
             sharpened: Tensor = self.layers(pack)
             return sharpened
-        correction = self.layers((pack - 0.5) / ANOMALY) * CORRECTION
+        correction = self.layers(anomalies(pack)) * CORRECTION
         return inner(pack[:, :, PACK_FRAMES // 2], self.reach.trim) + correction
 
 

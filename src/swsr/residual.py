@@ -17,7 +17,15 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from swsr.bicubic import resize
-from swsr.layers import ANOMALY, CORRECTION, Reach, Residual, channels_last, initialise, inner
+from swsr.layers import (
+    CORRECTION,
+    Reach,
+    Residual,
+    anomalies,
+    channels_last,
+    initialise,
+    inner,
+)
 from swsr.settings import PACK_FRAMES
 
 
@@ -48,7 +56,7 @@ class SubPixel2d(nn.Module):
         """(n, variables, lat, lon) -> upscaled, without the margin."""
         scale = self.reach.scale
         bicubic = resize(low, (low.shape[-2] * scale, low.shape[-1] * scale))
-        correction: Tensor = self.layers(channels_last((low - 0.5) / ANOMALY)) * CORRECTION
+        correction: Tensor = self.layers(channels_last(anomalies(low))) * CORRECTION
         return inner(bicubic, self.reach.trim * scale) + correction
 
 
@@ -82,7 +90,7 @@ class Fusion3d(nn.Module):
     def forward(self, pack: Tensor) -> Tensor:
         """(n, variables, 5, lat, lon) -> (n, variables, lat, lon), without the margin."""
         centre = inner(pack[:, :, PACK_FRAMES // 2], self.reach.trim)
-        channels = torch.flatten((pack - 0.5) / ANOMALY, 1, 2)
+        channels = torch.flatten(anomalies(pack), 1, 2)
         # Completes the last block of an odd number of points; else the first layer skips it.
         whole = pad(channels, (0, 1, 0, 1), mode="replicate")
         correction: Tensor = self.layers(channels_last(whole)) * CORRECTION

@@ -1,30 +1,27 @@
 """How the workflow starts ranks on this machine."""
 
 import os
-import re
-import shlex
 import signal
 import subprocess
 import time
 from platform import node
-from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
-from tiny import REPOSITORY
+
+from swsr.local_ranks import in_own_folder
 
 
 @pytest.fixture
-def launch(tmp_path, monkeypatch):
-    """Start a command in two ranks by LOCAL_MPI, as Snakemake's shell does."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    text = (REPOSITORY / "workflow" / "paths.smk").read_text()
-    names = {"shlex": shlex, "TemporaryDirectory": TemporaryDirectory}
-    exec(re.search(r"^MPI_FOLDERS = .*?^\)\n", text, re.MULTILINE | re.DOTALL)[0], names)
+def launch(tmp_path):
+    """Start a command in two ranks as Snakemake's shell does."""
+    folders = tmp_path / "of jobs"
+    folders.mkdir()
 
     def start(command):
+        mpirun = in_own_folder(str(folders))
         return subprocess.Popen(
-            ["bash", "-c", f"set -euo pipefail; true; {names['LOCAL_MPI']} -n 2 {command}"],
+            ["bash", "-c", f"set -euo pipefail; true; {mpirun} -n 2 {command}"],
             env=os.environ | {"TMPDIR": str(tmp_path)}, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip

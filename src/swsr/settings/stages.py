@@ -29,7 +29,7 @@ class TrainStage(Strict):
     seed: int
     scale: int
     split: Split
-    train: Train2d | Train3d | TrainJoint = Field(union_mode="left_to_right")
+    train: Train2d | Train3d | TrainJoint = Field(discriminator="network")
 
 
 class PretrainStage(Strict):
