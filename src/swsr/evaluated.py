@@ -1,0 +1,76 @@
+"""What an evaluation found, and the frames that it found it in."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+
+from swsr.settings import INTERPOLATIONS
+from swsr.zarr_io import open_frames
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A study's evaluation.
+
+    Attributes
+    ----------
+    stores
+        METHOD/SERIES -> manifest, as for `evaluate`.
+    evaluation
+        Folder that `evaluate` wrote.
+    metrics
+        Method -> figures of the test frames.
+    frames
+        A row for each test frame and method, of the points that all methods have.
+    """
+
+    stores: Mapping[str, Path]
+    evaluation: Path
+    metrics: dict[str, dict[str, float | None]]
+    frames: pd.DataFrame
+
+    @classmethod
+    def read(cls, stores: Mapping[str, Path], evaluation: Path) -> "Evaluated":
+        """What `evaluate` wrote to the folder `evaluation` of frames in `stores`."""
+        metrics = json.loads((evaluation / "metrics.json").read_text())["test"]
+        frames = pd.read_csv(evaluation / "frames.csv")
+        chosen = (frames["set"] == "test") & (frames["points"] == "inner")
+        return cls(stores, evaluation, metrics, frames[chosen])
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A CSV file of the evaluation."""
+        return pd.read_csv(self.evaluation / name)
+
+    def text(self, name: str) -> str:
+        """A file of the evaluation."""
+        return (self.evaluation / name).read_text()
+
+    def open(self, method: str, series: str) -> xr.Dataset:
+        """Frames of a method."""
+        return open_frames(self.stores[f"{method}/{series}"])
+
+    @property
+    def best(self) -> str:
+        """The network with the highest PSNR on the test frames."""
+        under_two_names = "network_3d_processed"  # combined_processed
+        return max(self.networks - {under_two_names}, key=self.psnr)
+
+    @property
+    def networks(self) -> set[str]:
+        """Methods other than interpolation."""
+        return self.metrics.keys() - set(INTERPOLATIONS)
+
+    def psnr(self, method: str) -> float:
+        """On the test frames."""
+        return self.metrics[method]["psnr"] or 0
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Of each variable, in order."""
+        series = str(self.frames["series"].iloc[0])
+        variables = self.open("truth", series).data_vars
+        return {str(name): str(each.attrs.get("units", "1")) for name, each in variables.items()}
