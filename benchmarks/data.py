@@ -53,11 +53,12 @@ def stages(folder: Path) -> dict[str, Callable[[], object]]:
     high, low, raw = (folder / f"{name}.json" for name in ("high", "low", "raw"))
     copies = {name: folder / f"copy_of_{name}" for name in ("file", "high", "low", "raw")}
 
-    def through_zarr(source: Path | None, name: str, step: int = 1) -> None:
+    def through_zarr(source: Path | None, name: str, *, coarser: int = 1, finer: int = 1) -> None:
         frames = (
             xr.open_dataset(file, chunks={"time": 8}) if source is None else open_frames(source)
         )
-        plain = frames.isel(lat=slice(None, None, step), lon=slice(None, None, step))
+        points = {dim: np.arange(0, frames.sizes[dim], coarser) for dim in ("lat", "lon")}
+        plain = frames.isel({dim: each.repeat(finer) for dim, each in points.items()})
         for each in plain.variables.values():
             each.encoding = {}
         plain.attrs = {}
@@ -74,8 +75,8 @@ def stages(folder: Path) -> dict[str, Callable[[], object]]:
         "downscale": lambda: downscale(paths["downscale"], high, low, run),
         "upscale": lambda: upscale(paths["upscale"], low, high, raw, run),
         "extract, copy": lambda: through_zarr(None, "high"),
-        "downscale, copy": lambda: through_zarr(high, "low", 2),
-        "upscale, copy": lambda: through_zarr(high, "raw"),
+        "downscale, copy": lambda: through_zarr(high, "low", coarser=2),
+        "upscale, copy": lambda: through_zarr(low, "raw", finer=2),
         "files": copy_files,
     }
 

@@ -8,7 +8,6 @@ writes memory.json.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 import yaml
+from measure import publish, table
 
 from swsr.settings import Settings
 
@@ -146,20 +146,19 @@ def main() -> None:
     shortest, *longer = (times * given.frames for times in given.times)
     found = {count: measure(count, given.points, stages) for count in (shortest, *longer)}
     frame_mb = 2 * given.points**2 * 4 / 2**20
-    print(
-        f"frames of {given.points} x {2 * given.points} points, {frame_mb:.2f} MB each; chunks of "
-        f"{CHUNK_FRAMES} frames; trainings keep {CACHE_MB} MB of frames\n"
-    )
-    head = [f"{shortest} frames", *(f"{count} frames" for count in longer)]
-    print(f"| stage | seconds | {' | '.join(head)} |")
-    print("| --- |" + " --: |" * (1 + len(head)))
+    rows = []
     for stage in stages:
         first, seconds = found[shortest][stage]
         ratios = [f"{found[count][stage][0] / first:.2f}" for count in longer]
-        print(f"| `{stage}` | {seconds:.0f} | {' | '.join([f'{first:.0f} MB', *ratios])} |")
-    data = [f"{count * frame_mb:.0f} MB" for count in (shortest, *longer)]
-    print(f"| the truth itself | | {' | '.join(data)} |")
-    Path("memory.json").write_text(json.dumps(found, indent=2) + "\n")
+        rows.append([f"`{stage}`", f"{seconds:.0f}", f"{first:.0f} MB", *ratios])
+    counts = (shortest, *longer)
+    rows.append(["the truth itself", "", *(f"{count * frame_mb:.0f} MB" for count in counts)])
+    page = (
+        f"frames of {given.points} x {2 * given.points} points, {frame_mb:.2f} MB each; chunks of "
+        f"{CHUNK_FRAMES} frames; trainings keep {CACHE_MB} MB of frames\n\n"
+        + table(["stage", "seconds", *(f"{count} frames" for count in counts)], rows)
+    )
+    publish("memory", page, found)
 
 
 if __name__ == "__main__":

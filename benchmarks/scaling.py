@@ -21,8 +21,8 @@ from typing import Any
 from measure import percent, publish, table, target
 from plain_loop import fresh
 from scaling_model import Assumptions, efficiency, latency_share, sum_seconds
-from startup import launcher
 
+from swsr.local_ranks import MPIRUN
 from swsr.networks import count_parameters
 
 NAMES = {
@@ -43,7 +43,7 @@ def launched(kind: str, ranks: int, network: str) -> dict[str, Any]:
         "--network-interfaces", "lo", "-np", str(ranks),
     ]  # fmt: skip
     backend = {"mpi": "horovod", "gloo": "horovod", "alone": "none"}.get(kind, kind)
-    start = {"gloo": horovodrun, "alone": []}.get(kind, launcher(ranks))
+    start = {"gloo": horovodrun, "alone": []}.get(kind, [*MPIRUN, "-n", str(ranks)])
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "found.json")
         subprocess.run(
