@@ -57,12 +57,13 @@ def check_first_layer(study):
 
 def discard_orphans():
     """Forget manifests whose store was deleted: only then is the store made again."""
-    for study in STUDIES:
-        for stage in methods_of(study).values():
-            for path in Path("results", study, stage).glob("*.json"):
-                described = not path.name.endswith(".provenance.json")
-                if described and not path.with_suffix(".zarr").is_dir():
-                    path.unlink()
+    stages = ["extract", "downscale", "upscale", *STAGE_OF.values()]
+    folders = [Path("results", study, stage) for study in STUDIES for stage in stages]
+    for folder in [*folders, Path(RESULTS, "apply")]:
+        for path in folder.glob("*.json"):
+            described = not path.name.endswith(".provenance.json")
+            if described and not path.with_suffix(".zarr").is_dir():
+                path.unlink()
 
 
 def wanted(study):

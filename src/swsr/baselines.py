@@ -123,4 +123,4 @@ class Edsr(nn.Module):
     def forward(self, low: Tensor) -> Tensor:
         """(n, variables, lat, lon) -> upscaled, without the margin."""
         high: Tensor = self.layers(channels_last(low - self._MEAN))
-        return inner(high, self.reach.scale - 1) + self._MEAN
+        return inner(high, self.reach.scale - 1).float() + self._MEAN

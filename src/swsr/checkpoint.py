@@ -30,7 +30,8 @@ class Card:
     """What a trained network is, beside its weights.
 
     `scaling_minimum` and `scaling_maximum` are in `units`, one of each per variable; `spacing` is
-    the `schema.Spacing` of the frames that the network reads; `compression` is the codec, quality
+    the `schema.Spacing` of the frames that the network reads, and `edges` are those of lat and lon
+    of their `geometry.Geometry`; `compression` is the codec, quality
     and scale of the contraction that they went through before.
     """
 
@@ -45,6 +46,7 @@ class Card:
     version: dict[str, str]
     inputs: dict[str, str]
     compression: dict[str, Any] | None = None
+    edges: tuple[str, str] | None = None
 
     @property
     def scaling(self) -> Scaling:

@@ -97,8 +97,18 @@ class Geometry:
         Returns
         -------
         Array (..., variables, len(lat), len(lon)); a view where nothing lies beyond an edge.
+
+        Raises
+        ------
+        ValueError
+            When lat reaches further beyond a pole than the other side has points.
         """
         num_lat, num_lon = frames.shape[-2:]
+        if self.lat == "pole" and (lat.start < -num_lat or lat.stop > 2 * num_lat):
+            raise ValueError(
+                f"frames of {num_lat} latitudes are too few for a network or an interpolation that "
+                f"reads {max(-lat.start, lat.stop - num_lat)} beyond a pole"
+            )
         first = min(max(lat.start, 0), num_lat)
         inside = range(first, max(first, min(lat.stop, num_lat)))
         if self.lat != "pole" or len(inside) == len(lat):

@@ -11,12 +11,11 @@ from itertools import pairwise, product
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from swsr.geometry import Frames
+from swsr.joint import NetworkJoint
 from swsr.layers import Reach
 from swsr.networks import Network
-
-Frames = NDArray[np.float32]
 
 _BATCH_POINTS = {"cpu": 2**14, "cuda": 2**16}
 """Points of input that go through a network at once: on a CPU, what its caches hold, as new memory
@@ -69,7 +68,12 @@ def packs(frames: Frames, num_frames: int) -> Frames:
 
 @torch.inference_mode()
 def apply_network(
-    network: Network, samples: Frames, window_points: int, device: torch.device
+    network: Network,
+    samples: Frames,
+    window_points: int,
+    device: torch.device,
+    *,
+    consecutive: bool = False,
 ) -> Frames:
     """Apply a network to samples of whole frames.
 
@@ -83,6 +87,9 @@ def apply_network(
         Side of a window on the input's grid, halo not counted: bounds the memory.
     device
         Where to compute.
+    consecutive
+        Whether samples follow on each other: a joint network then reads frames that packs share
+        once.
 
     Returns
     -------
@@ -99,10 +106,18 @@ def apply_network(
         windows(num_lat, window_points, reach), windows(num_lon, window_points, reach)
     ):
         for part in batches:
-            given = torch.from_numpy(np.array(samples[part, ..., lat.read, lon.read])).to(device)
-            output = network(given)[..., lat.keep, lon.keep]
+            given = np.array(samples[part, ..., lat.read, lon.read])
+            if consecutive and isinstance(network, NetworkJoint):
+                given = _as_run(given)
+            output = network(torch.from_numpy(given).to(device))[..., lat.keep, lon.keep]
             result[part, :, lat.place, lon.place] = output.cpu().numpy()
     return result
+
+
+def _as_run(consecutive: Frames) -> Frames:
+    """Packs (n, variables, 5, lat, lon) -> their one run (1, variables, n + 4, lat, lon)."""
+    first, others = consecutive[0], consecutive[1:, :, -1]
+    return np.concatenate([first, np.moveaxis(others, 0, 1)], axis=1)[None]
 
 
 def _batches(count: int, size: int, reach: Reach) -> list[slice]:

@@ -1,4 +1,4 @@
-"""What `infer_2d`, `infer_3d` and `apply` share: frames through networks into a store."""
+"""What the stages of inference, and `apply`, share: frames through networks into a store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +39,9 @@ class Trained:
         reach, scaling = self.network.reach, self.card.scaling
         extended = geometry.extend(frames, reach.margin, reach.margin)
         samples = packs(scaling.to_unit(extended), reach.num_frames)
-        result = apply_network(self.network, samples, run.window_points, run.device)
+        result = apply_network(
+            self.network, samples, run.window_points, run.device, consecutive=True
+        )
         return scaling.to_physical(result)
 
 
@@ -56,7 +58,7 @@ def infer(
     Parameters
     ----------
     dimension
-        `2d` or `3d`: which network is expected.
+        `2d`, `3d` or `joint`: which network is expected.
     network
         A trained network.
     frames

@@ -136,14 +136,6 @@ def draw_film(frames: Sequence[Shown], label: str) -> Film:
     return Film(panels, [shown.time for shown in frames], scale)
 
 
-def time_text(field: xr.DataArray) -> str:
-    """The time of a frame for people."""
-    time = field["time"].values
-    if np.issubdtype(time.dtype, np.datetime64):
-        return str(np.datetime_as_string(time, unit="m")).replace("T", " ")
-    return f"time {time}"
-
-
 def _map(view: View, field: xr.DataArray, colours: Colours) -> str:
     picture = view.picture(field.values, field["lat"].values, field["lon"].values, colours)
     return as_uri(picture)

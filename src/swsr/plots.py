@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from swsr.atomic import atomic_path
+from swsr.charts import STYLES
 from swsr.tables import LABELS
 
 mpl.use("Agg")
@@ -21,19 +22,19 @@ from matplotlib.patches import Rectangle
 _BOX_SHARE = (0.28, 0.21)
 """Extent of the enlarged region in lat and lon, as a share of the whole."""
 
-# Colours of Okabe and Ito; shapes tell methods apart without them.
+# Shapes tell methods apart without colours.
 _MARKS: dict[str, dict[str, Any]] = {
-    method: {"color": colour, "marker": shape, "linestyle": "none", "capsize": 3}
-    for method, colour, shape in (
-        ("bicubic", "#E69F00", "|"),
-        ("network_2d", "#0072B2", "o"),
-        ("network_3d_raw", "#CC79A7", "v"),
-        ("combined_raw", "#D55E00", "x"),
-        ("combined_processed", "#009E73", "D"),
-        ("joint", "#56B4E9", "s"),
-        ("spectral", "#999999", "|"),
-        ("constrained_2d", "#0072B2", "*"),
-        ("constrained_3d", "#009E73", "*"),
+    method: {"color": STYLES[method]["color"], "marker": shape, "linestyle": "none", "capsize": 3}
+    for method, shape in (
+        ("bicubic", "|"),
+        ("network_2d", "o"),
+        ("network_3d_raw", "v"),
+        ("combined_raw", "x"),
+        ("combined_processed", "D"),
+        ("joint", "s"),
+        ("spectral", "|"),
+        ("constrained_2d", "*"),
+        ("constrained_3d", "*"),
     )
 }
 
@@ -78,7 +79,7 @@ def draw_comparison(fields: dict[str, xr.DataArray], title: str, path: Path) -> 
         rms = float(np.sqrt((error**2).mean()))
         image = _map(axis, _cut(error, box), error_colours, f"error of {label}\nRMS {rms:.2e}")
     _colourbar(image, axes[1, 2:], truth, prefix="error of ")
-    figure.suptitle(f"{_name(truth)}, {title}, {_time(truth)}")
+    figure.suptitle(f"{_name(truth)}, {title}, {time_text(truth)}")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
     plt.close(figure)
@@ -162,7 +163,8 @@ def _name(field: xr.DataArray) -> str:
     return str(field.attrs.get("long_name", field.name))
 
 
-def _time(field: xr.DataArray) -> str:
+def time_text(field: xr.DataArray) -> str:
+    """The time of a frame for people."""
     time = field["time"].values
     if np.issubdtype(time.dtype, np.datetime64):
         return str(np.datetime_as_string(time, unit="m")).replace("T", " ")

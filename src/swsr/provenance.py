@@ -139,9 +139,15 @@ def write_provenance(
         "host": platform.node(),
         "job_id": os.environ.get("SLURM_JOB_ID"),
         "python": platform.python_version(),
-        "packages": {name: _installed(name) for name in _PACKAGES},
+        "packages": packages(),
     }
     write_text(path, json.dumps(record, indent=2) + "\n")
+
+
+@cache
+def packages() -> dict[str, str | None]:
+    """Versions of the packages that results depend on; None for what is not installed."""
+    return {name: _installed(name) for name in _PACKAGES}
 
 
 def _installed(name: str) -> str | None:

@@ -12,6 +12,7 @@ from swsr import charts, pictures
 from swsr.evaluated import Evaluated
 from swsr.grids import Grid
 from swsr.pictures import FILM_FRAMES, Picture, Shown
+from swsr.plots import time_text
 from swsr.tables import LABELS
 
 SHOWN = {
@@ -74,7 +75,7 @@ def _shown(stores: Mapping[str, xr.Dataset], number: int) -> Shown:
     attributes = truth[name].attrs
     return Shown(
         Grid.of(truth), fields, str(attributes.get("long_name", name)),
-        str(attributes.get("units", "1")), pictures.time_text(fields[next(iter(fields))]),
+        str(attributes.get("units", "1")), time_text(fields[next(iter(fields))]),
     )  # fmt: skip
 
 

@@ -58,6 +58,8 @@ class Run:
         # Launchers show each rank its own GPU, or every rank all of its node.
         device = torch.device("cuda", local_rank() % torch.cuda.device_count())
         torch.cuda.set_device(device)
+        # Else gradients of convolutions are summed in another order each time.
+        torch.backends.cudnn.deterministic = True
         return device
 
     @property

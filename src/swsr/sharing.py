@@ -1,8 +1,8 @@
 """Results that another study under the same folder already has are taken over, not made again.
 
-What decides a result - stage, settings, content of the inputs, code - is its recipe, whose digest
-the provenance beside it holds. Stores are linked file by file, and so take no room; all else is
-copied, because its time must be that of this study.
+What decides a result - stage, settings, content of the inputs, code, packages - is its recipe,
+whose digest the provenance beside it holds. Stores are linked file by file, and so take no room;
+all else is copied, because its time must be that of this study.
 """
 
 import hashlib
@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from swsr.atomic import atomic_folder, atomic_path
-from swsr.provenance import code, file_states, provenance_path
+from swsr.provenance import code, file_states, packages, provenance_path
 from swsr.zarr_io import StoreWriter, open_frames, store_path
+
+_LARGE = 2**26
+"""Bytes above which a user's file is not read only to know whether it is the same."""
 
 
 def recipe(stage: str, options: Mapping[str, Any]) -> str:
     """Digest of all that decides a result; `options` are the stage's, with the paths it reads."""
     parts = {name: _content(value) for name, value in options.items() if name != "output"}
-    text = json.dumps([stage, parts, code()], sort_keys=True)
+    text = json.dumps([stage, parts, code(), packages()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -58,14 +61,18 @@ def files_of(result: Path) -> list[Path]:
 
 
 def _content(value: object) -> object:
-    """What of an option decides the result: of a path its last names and its content."""
+    """What of an option decides the result: of a path its last names and its content.
+
+    Size and time stand for the content of a user's folder or large file.
+    """
     if isinstance(value, Mapping):
         return {name: _content(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_content(each) for each in value]
     if not isinstance(value, Path):
         return value
-    if value.is_dir() and not provenance_path(value).exists():
+    ours = provenance_path(value).exists()
+    if not ours and (value.is_dir() or value.stat().st_size > _LARGE):
         return [value.parent.name, value.name, file_states([value])]
     if value.is_dir():  # a result of ours
         paths = sorted(value.glob("*.json"))

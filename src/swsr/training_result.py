@@ -13,7 +13,7 @@ from swsr.checkpoint import Card, Checkpoints, save_network
 from swsr.event_file import EventFile
 from swsr.model_card import model_card
 from swsr.networks import count_parameters
-from swsr.provenance import code
+from swsr.provenance import code, packages
 from swsr.run import Run, report_epochs
 from swsr.settings import Train
 from swsr.training import Trainer
@@ -30,8 +30,8 @@ def fit_and_write(trainer: Trainer, card: Card, output: Path, run: Run) -> None:
     trainer
         With the network as it starts.
     card
-        Of the network; with the code, its settings and inputs decide the result, so that only a
-        training of the same ones is gone on with.
+        Of the network; with the code and the packages, its settings and inputs decide the result,
+        so that only a training of the same ones is gone on with.
     output
         Folder that gets `network.safetensors`, `README.md` (the card in words), `metrics.json`
         (before and after, training and validation set) and, for resuming, `checkpoints/`.
@@ -113,7 +113,7 @@ def check_ranks(train: Train, run: Run) -> None:
 
 
 def _identity(card: Card) -> str:
-    recipe = json.dumps([card.settings, card.inputs, code()], sort_keys=True)
+    recipe = json.dumps([card.settings, card.inputs, code(), packages()], sort_keys=True)
     return hashlib.sha256(recipe.encode()).hexdigest()
 
 

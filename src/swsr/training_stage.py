@@ -1,4 +1,4 @@
-"""What `train_2d` and `train_3d` share: frames -> samples -> trained network, figures, history."""
+"""What trainings on frames share: frames -> samples -> trained network, figures, history."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -161,6 +161,7 @@ def _card(choices: TrainStage, low: Series, scaling: Scaling, digests: dict[str,
         version=version(),
         inputs=digests,
         compression=low.compression,
+        edges=(low.geometry.lat, low.geometry.lon),
     )
 
 

@@ -180,6 +180,39 @@ def test_networks_of_other_channels_are_not_chained(tmp_path, fails):
     )  # fmt: skip
 
 
+def test_too_few_frames_for_3d_are_refused(networks, coarse, tmp_path):
+    path = changed(coarse, lambda f: f.isel(t=slice(4)))
+    done = run_swsr("apply", networks[0], path, tmp_path / "a.nc", "--then", networks[1])
+    assert done.returncode == 1
+    assert "4 frames, but" in done.stderr and "needs 5 to sharpen the middle one" in done.stderr
+    assert not list(tmp_path.glob("*a.*"))
+    assert "4 frames of" in apply(networks[0], path, tmp_path / "a.nc")
+
+
+def test_plane_goes_on_beyond_its_edges_as_in_the_training(tmp_path):
+    """Of a periodic plane no point is an edge: shifted frames give shifted results."""
+    frames = tiny_frames(3)
+    metres = {dim: (dim, np.arange(frames.sizes[dim]), {"units": "m"}) for dim in ("lat", "lon")}
+    network = build_network("skip_2d", 1, 2)
+    spacing = {"lat": 1.0, "lon": 1.0, "units": "m", "seconds": 3600.0}
+    results = {}
+    for edges in (("periodic", "periodic"), ("edge", "edge")):
+        card = Card(
+            network="skip_2d", variables=("vorticity",), units=("s-1",), scale=2, settings={},
+            scaling_minimum=(-1e-4,), scaling_maximum=(1e-4,), version={}, spacing=spacing,
+            inputs={}, edges=edges,
+        )  # fmt: skip
+        save_network(tmp_path / "network.safetensors", network, card)
+        found = []
+        for shift in (0, 5):
+            frames.assign_coords(metres).roll(lat=shift, lon=shift).to_netcdf(tmp_path / "c.nc")
+            apply(tmp_path / "network.safetensors", tmp_path / "c.nc", tmp_path / "f.nc")
+            with xr.open_dataset(tmp_path / "f.nc") as fine:
+                found.append(fine["vorticity"].roll(lat=-2 * shift, lon=-2 * shift).values)
+        results[edges] = np.abs(found[0] - found[1]).max() / np.abs(found[0]).max()
+    assert results["periodic", "periodic"] < 1e-5 < 1e-2 < results["edge", "edge"]
+
+
 def test_something_else_is_not_overwritten(networks, coarse, tmp_path):
     tiny_frames(8).to_zarr(tmp_path / "mine.zarr")
     done = run_swsr("apply", networks[0], coarse, tmp_path / "mine.zarr")

@@ -55,6 +55,14 @@ def test_other_frames_share_nothing(extract):
     assert origin(extract("second")) is None
 
 
+def test_large_files_are_not_read_to_know_them(extract, monkeypatch):
+    monkeypatch.setattr("swsr.sharing._LARGE", 1000)
+    first = extract("first")
+    assert origin(extract("second")) == str(first)
+    Path("frames.nc").touch()
+    assert origin(extract("third")) is None
+
+
 def test_zarr_stores_that_look_alike_share_nothing(extract):
     for seed in (0, 1):
         shutil.rmtree("frames.zarr", ignore_errors=True)

@@ -21,7 +21,7 @@ def card(name, scale=2, variables=("vorticity", "depth")):
         settings={
             "seed": 7, "split": {"validation_fraction": 0.2},
             "train": {"global_batch_size": 4, "learning_rate": 0.003, "schedule": "cosine",
-                      "loss": "mse"},
+                      "loss": "mse", "precision": "float32"},
         },
         version={"version": "1.2.3", "commit": "abc"}, inputs={"extract/seed_0": "d1gest"},
     )  # fmt: skip

@@ -87,3 +87,11 @@ def test_going_around_keeps_the_frames_and_twice_across_the_poles_too():
         extended[..., :24, :], range(-24, 0), range(48)
     )
     np.testing.assert_array_equal(again, frames)
+
+
+def test_more_than_the_other_side_of_a_pole_is_refused():
+    frames = np.zeros((1, 1, 8, 16), "float32")
+    globe = Geometry("pole", "periodic")
+    assert globe.extend(frames, 8, 8).shape == (1, 1, 24, 32)
+    with pytest.raises(ValueError, match=r"frames of 8 latitudes are too few .* 9 beyond a pole"):
+        globe.extend(frames, 9, 8)

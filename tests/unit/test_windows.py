@@ -37,7 +37,7 @@ def infer(network, frames, geometry, window_points=512):
     """Whole frames through a network, as the stage of inference does it."""
     extended = geometry.extend(frames, network.reach.margin, network.reach.margin)
     samples = packs(extended, network.reach.num_frames)
-    return apply_network(network, samples, window_points, CPU)
+    return apply_network(network, samples, window_points, CPU, consecutive=True)
 
 
 @pytest.mark.parametrize("network", ALL, indirect=True)
@@ -48,6 +48,22 @@ def test_result_does_not_depend_on_the_window(network, window_points):
     parts = infer(network, frames, GLOBE, window_points)
     assert whole.std() > 1e-3
     np.testing.assert_allclose(parts, whole, atol=1e-5 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize("network", ["skip_joint", "skip_3d_first_joint"], indirect=True)
+def test_joint_network_reads_frames_that_packs_share_once(network):
+    """4 packs of 8 frames, in one batch: 20 frames one by one, 8 together."""
+    frames = np.random.default_rng(0).random((8, 1, 16, 16), dtype="float32")
+    margin = network.reach.margin
+    samples = packs(GLOBE.extend(frames, margin, margin), 5)
+    given = []
+    network.network_2d.register_forward_hook(lambda _, low, __: given.append(len(low[0])))
+    found = [
+        apply_network(network, samples, 512, CPU, consecutive=together)
+        for together in (False, True)
+    ]
+    np.testing.assert_allclose(*found, atol=1e-5 * np.abs(found[0]).max())
+    assert given == ([4, 4] if network.first_3d else [20, 8])
 
 
 @pytest.mark.parametrize("network", ["fusion_3d"], indirect=True)

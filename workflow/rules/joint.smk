@@ -24,7 +24,7 @@ rule train_joint:
         "{resources.mpi} -n {resources.tasks} python -m swsr train_joint"
         " --communication {resources.communication} --ranks {resources.tasks}"
         " --threads {resources.cpus_per_task} --settings {input.settings}"
-        " --low {input.low} --high {input.high} {params.start}"
+        " --low {input.low} --high {input.high} {params.start:q}"
         " --output {params.folder} --studies results --log {log}"
 
 

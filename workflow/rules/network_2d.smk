@@ -44,12 +44,12 @@ rule train_2d:
     params:
         folder=folder_of_first_output,
         batch=batch_divided_by_ranks("train_2d"),
-        start=lambda wildcards, input: [f"--start {path}" for path in input.start],
+        start=lambda wildcards, input: ["--start", *input.start] if input.start else [],
     shell:
         "{resources.mpi} -n {resources.tasks} python -m swsr train_2d"
         " --communication {resources.communication} --ranks {resources.tasks}"
         " --threads {resources.cpus_per_task} --settings {input.settings}"
-        " --low {input.low} --high {input.high} {params.start}"
+        " --low {input.low} --high {input.high} {params.start:q}"
         " --output {params.folder} --studies results --log {log}"
 
 

@@ -20,7 +20,7 @@ class ApplyStage(ExtractStage):
 
 
 class TrainStage(Strict):
-    """What `train_2d` and `train_3d` read.
+    """What `train_2d`, `train_3d` and `train_joint` read.
 
     `scale` is that of the network, 1 for 3D. `split.test_fraction` is 0 when the test set lies in
     series of its own.

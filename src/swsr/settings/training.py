@@ -17,7 +17,7 @@ IMAGE_TILE_POINTS = 144
 
 
 class Train(Strict):
-    """How one network is trained; both dimensions share it.
+    """How one network is trained: what all trainings have.
 
     `precision` is that of layers in training: weights, skips, losses and inference are float32.
     """

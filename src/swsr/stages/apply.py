@@ -52,7 +52,8 @@ def apply(
         A trained 2D network.
     coarse
         A file or a folder of frames, or a pattern of files that follow on each other in time, in
-        any format that `extract` reads.
+        any format that `extract` reads. In a plane, edges go on as those of the training do unless
+        settings say otherwise.
     output
         `.zarr`, with a manifest `.json` beside it, or `.nc`.
     settings
@@ -80,15 +81,10 @@ def apply(
     if not files:
         raise ValueError(f"{without_password(str(coarse))}: no such file")
     frames = open_files(files, choices, sample, may_lack=True)
-    frames = Geometry.detect(frames, choices.periodic).mark(frames)
-    for trained in chain:
-        check_variables(frames, trained, str(coarse))
-        if trained.card.variables != card.variables:
-            raise ValueError(
-                f"{trained.path}: takes {list(trained.card.variables)} in this order, but "
-                f"{network} gives {list(card.variables)}"
-            )
+    _check_frames(frames, chain, str(coarse))
     _check_spacing(frames, chain, str(coarse), run)
+    periodic = choices.periodic if settings else _periodic_as_trained(card)
+    frames = Geometry.detect(frames, periodic).mark(frames)
     for sentence in run.communicator.on_first(lambda: _range_warnings(frames, card)):
         run.warn(f"{coarse}: {sentence}")
     grid = _fine_grid(frames, card.scale, str(coarse))
@@ -99,6 +95,31 @@ def apply(
     super_resolve(checked, chain, grid, manifest, layout, notes, run, file_states(files))
     if output.suffix == ".nc":
         run.communicator.on_first(lambda: _to_netcdf(manifest, output))
+
+
+def _check_frames(frames: xr.Dataset, chain: list[Trained], origin: str) -> None:
+    """Refuse other variables, and too few frames for a result."""
+    first = chain[0]
+    for trained in chain:
+        check_variables(frames, trained, origin)
+        if trained.card.variables != first.card.variables:
+            raise ValueError(
+                f"{trained.path}: takes {list(trained.card.variables)} in this order, but "
+                f"{first.path} gives {list(first.card.variables)}"
+            )
+    least = 1 + 2 * sum(trained.margin for trained in chain)
+    if frames.sizes["time"] < least:
+        raise ValueError(
+            f"{origin}: {frames.sizes['time']} frames, but {chain[-1].path} needs {least} to "
+            "sharpen the middle one: apply the 2D network alone"
+        )
+
+
+def _periodic_as_trained(card: Card) -> list[str] | None:
+    """Which dims go around, where neither settings nor degrees tell: those of the training."""
+    if card.edges is None or card.spacing["units"] == "degrees":
+        return None
+    return [dim for dim, edge in zip(("lat", "lon"), card.edges, strict=True) if edge == "periodic"]
 
 
 def _fine_grid(frames: xr.Dataset, scale: int, origin: str) -> dict[str, np.ndarray]:
