@@ -60,28 +60,30 @@ def save_network(path: Path, network: Network, card: Card) -> None:
     _save(path, weights, asdict(card))
 
 
-def load_network(path: Path, dimension: str = "") -> tuple[Network, Card]:
+def load_network(path: Path, *kinds: str) -> tuple[Network, Card]:
     """The network of a file, ready for inference, and its card.
 
     Parameters
     ----------
     path
         Written by `save_network`.
-    dimension
-        `2d` or `3d`: which the caller needs; either will do when none is given.
+    kinds
+        `2d`, `3d` or `joint`: what the caller can use; any will do when none is given.
 
     Raises
     ------
     ValueError
-        When the file is missing, damaged, holds no network, or one of another dimension.
+        When the file is missing, damaged, holds no network, or one of another kind.
     """
     weights, content = _load(path)
     try:
         card = Card(**{key: _tuples(value) for key, value in content.items()})
     except TypeError:
         raise ValueError(f"{path}: not a trained network (no card in its metadata)") from None
-    if not card.network.endswith(dimension):
-        raise ValueError(f"{path}: holds {card.network}, but a {dimension} network is needed")
+    if kinds and not card.network.endswith(kinds):
+        raise ValueError(
+            f"{path}: holds {card.network}, but a {' or '.join(kinds)} network is needed"
+        )
     network = build_network(card.network, len(card.variables), card.scale)
     try:
         network.load_state_dict(weights)

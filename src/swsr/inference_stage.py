@@ -25,9 +25,9 @@ class Trained:
     card: Card
 
     @classmethod
-    def load(cls, path: Path, dimension: str) -> "Trained":
+    def load(cls, path: Path, *kinds: str) -> "Trained":
         """The network of a file; see `checkpoint.load_network`."""
-        return cls(path, *load_network(path, dimension))
+        return cls(path, *load_network(path, *kinds))
 
     @property
     def margin(self) -> int:

@@ -184,9 +184,27 @@ def test_too_few_frames_for_3d_are_refused(networks, coarse, tmp_path):
     path = changed(coarse, lambda f: f.isel(t=slice(4)))
     done = run_swsr("apply", networks[0], path, tmp_path / "a.nc", "--then", networks[1])
     assert done.returncode == 1
-    assert "4 frames, but" in done.stderr and "needs 5 to sharpen the middle one" in done.stderr
+    assert "4 frames, but" in done.stderr and "makes one of 5" in done.stderr
     assert not list(tmp_path.glob("*a.*"))
     assert "4 frames of" in apply(networks[0], path, tmp_path / "a.nc")
+
+
+def test_joint_network_is_applied_too(tmp_path):
+    """Untrained, it gives the frames that the 2D network gives, but the first and the last two."""
+    tiny_frames(7).to_netcdf(tmp_path / "coarse.nc")
+    found = {}
+    for name in ("skip_2d", "skip_joint"):
+        card = Card(
+            network=name, variables=("vorticity",), units=("s-1",), scale=2, settings={},
+            scaling_minimum=(-1e-4,), scaling_maximum=(1e-4,), version={}, inputs={},
+            spacing={"lat": 7.5, "lon": 7.5, "units": "degrees", "seconds": 3600.0},
+        )  # fmt: skip
+        save_network(tmp_path / "network.safetensors", build_network(name, 1, 2), card)
+        apply(tmp_path / "network.safetensors", tmp_path / "coarse.nc", tmp_path / "fine.nc")
+        with xr.open_dataset(tmp_path / "fine.nc") as fine:
+            found[name] = fine["vorticity"].load()
+    assert list(found["skip_joint"]["time"]) == list(found["skip_2d"]["time"][2:-2])
+    np.testing.assert_allclose(found["skip_joint"], found["skip_2d"][2:-2], atol=1e-10)
 
 
 def test_plane_goes_on_beyond_its_edges_as_in_the_training(tmp_path):

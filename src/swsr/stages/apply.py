@@ -49,7 +49,8 @@ def apply(
     Parameters
     ----------
     network
-        A trained 2D network.
+        A trained 2D network, or a joint one, which gives no result for the first two and the last
+        two frames.
     coarse
         A file or a folder of frames, or a pattern of files that follow on each other in time, in
         any format that `extract` reads. In a plane, edges go on as those of the training do unless
@@ -68,7 +69,7 @@ def apply(
         When the frames are not what the network was trained on: other variables, units, or a grid
         in other units, or not finite. What is only unlike it, range and spacing, is warned of.
     """
-    chain = [Trained.load(network, "2d"), *([Trained.load(then, "3d")] if then else [])]
+    chain = [Trained.load(network, "2d", "joint"), *([Trained.load(then, "3d")] if then else [])]
     manifest = _manifest(output)
     card = chain[0].card
     choices = (
@@ -110,8 +111,8 @@ def _check_frames(frames: xr.Dataset, chain: list[Trained], origin: str) -> None
     least = 1 + 2 * sum(trained.margin for trained in chain)
     if frames.sizes["time"] < least:
         raise ValueError(
-            f"{origin}: {frames.sizes['time']} frames, but {chain[-1].path} needs {least} to "
-            "sharpen the middle one: apply the 2D network alone"
+            f"{origin}: {frames.sizes['time']} frames, but {chain[-1].path} makes one of {least}: "
+            "give more, or use a 2D network alone"
         )
 
 
