@@ -28,6 +28,7 @@ _PLACE: dict[str, Any] = {"type": Path}
 _OPTIONAL: dict[str, Any] = {"type": Path, "required": False, "metavar": "PATH"}
 _OPTIONALS: dict[str, Any] = _MANY | {"required": False}
 _SAMPLE: dict[str, Any] = {"type": int, "required": False, "metavar": "NUMBER"}
+_SWITCH: dict[str, Any] = {"action": "store_true", "required": False}
 _WORDS: dict[str, Any] = {"type": str, "nargs": "+", "metavar": "NAME=WORD"}
 
 _STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
@@ -101,6 +102,7 @@ _STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
             "coarse": _PLACE,
             "output": _PLACE,
             "then": _OPTIONAL,
+            "consistent": _SWITCH,
             "settings": _OPTIONAL,
         },
     ),

@@ -20,11 +20,15 @@ being circulant, in Hartley's (fast diagonalisation: Lynch, Rice and Thomas 1964
 Mathematik 6, 185). Without poles B is 0, and M need not be circulant.
 """
 
+from typing import Self
+
 import numpy as np
+import xarray as xr
 from scipy.linalg import eigh
 
 from swsr import bicubic
 from swsr.geometry import Geometry
+from swsr.grids import Grid
 
 
 class Constraint:
@@ -63,6 +67,12 @@ class Constraint:
             for matrix in (squared, across)
         )
         self._eigenvalues = own_lon + ratios[:, None] * across_lon
+
+    @classmethod
+    def of(cls, frames: xr.Dataset, name: str, scale: int) -> Self:
+        """For a variable of whole canonical frames."""
+        weights, num_lon = Grid.of(frames).weights, frames.sizes["lon"]
+        return cls(weights, num_lon, scale, Geometry.of(frames[[name]]))
 
     def downscale(self, fields: np.ndarray) -> np.ndarray:
         """D in double precision: (n, lat, lon) -> (n, lat / scale, lon / scale)."""

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from swsr.checkpoint import Card, file_digest, load_network
+from swsr.constraint import Constraint
 from swsr.geometry import Frames, Geometry
 from swsr.inference import apply_network, packs
 from swsr.networks import Network
@@ -45,6 +46,28 @@ class Trained:
         return scaling.to_physical(result)
 
 
+@dataclass(frozen=True)
+class Chain:
+    """Networks, in the order in which frames go through them.
+
+    With `consistent` the nearest frames whose low-resolution copies are what the first one reads
+    are the result.
+    """
+
+    networks: tuple[Trained, ...]
+    consistent: bool = False
+
+    @property
+    def first(self) -> Trained:
+        """The network that reads the frames; its card is that of the chain."""
+        return self.networks[0]
+
+    @property
+    def margin(self) -> int:
+        """As of a network."""
+        return sum(network.margin for network in self.networks)
+
+
 def infer(
     dimension: str,
     network: Path,
@@ -78,12 +101,12 @@ def infer(
     check_variables(source, trained, str(frames))
     inputs = input_digests([frames]) | {f"{network.parent.name}/network": file_digest(network)}
     notes = attributes(f"infer_{dimension}", None, inputs)
-    super_resolve(source, [trained], grid, output, Layout.of(source), notes, run)
+    super_resolve(source, Chain((trained,)), grid, output, Layout.of(source), notes, run)
 
 
 def super_resolve(
     source: xr.Dataset,
-    chain: list[Trained],
+    chain: Chain,
     grid: Mapping[str, np.ndarray],
     output: Path,
     layout: Layout,
@@ -91,14 +114,14 @@ def super_resolve(
     run: Run,
     origin: object = None,
 ) -> None:
-    """Frames through one network after the other; each rank writes its own groups of frames.
+    """Frames through a chain of networks; each rank writes its own groups of frames.
 
     Parameters
     ----------
     source
         Canonical frames that carry their geometry.
     chain
-        Networks, in the order in which frames go through them.
+        One network or more.
     grid
         Coordinates lat and lon of the fine grid.
     output
@@ -111,26 +134,47 @@ def super_resolve(
     Raises
     ------
     ValueError
-        When the networks do not make the fine grid of the source's.
+        When the networks do not make the fine grid of the source's, or what they make cannot be
+        consistent with it.
     """
-    card = chain[0].card
+    card, margin = chain.first.card, chain.margin
     geometry = Geometry.of(source[list(card.variables)])
     stacked = stack_variables(source, card.variables)
-    margin = sum(trained.margin for trained in chain)
     template = _template(source, _grid_of_result(source, grid, chain), margin, card.variables)
 
+    constraints = _constraints(template, source, chain) if chain.consistent else []
+
     def compute(first: int, last: int) -> Frames:
-        frames = stacked.isel(time=slice(first, last + 2 * margin)).values
-        for trained in chain:
+        frames = given = stacked.isel(time=slice(first, last + 2 * margin)).values
+        for trained in chain.networks:
             frames = trained.apply(frames, geometry, run)
+        for variable, constraint in enumerate(constraints):
+            low = given[margin : len(given) - margin, variable]
+            frames[:, variable] = constraint(frames[:, variable], low)
         return frames
 
     fill_store(template, output, layout, notes, compute, run.communicator, origin)
     run.say(
         f"{template.sizes['time']} frames of {template.sizes['lat']} x {template.sizes['lon']} "
-        f"points by {', then '.join(trained.card.network for trained in chain)} "
+        f"points by {', then '.join(trained.card.network for trained in chain.networks)} "
         f"on {run.communicator.size} ranks"
     )
+
+
+def _constraints(fine: xr.Dataset, source: xr.Dataset, chain: Chain) -> list[Constraint]:
+    """Of each variable, where networks keep all points of frames that no codec has changed."""
+    card = chain.first.card
+    if card.compression is not None:
+        raise ValueError(
+            f"{chain.first.path}: was trained to undo compression ({card.compression['codec']}): "
+            "its frames are not to be consistent with compressed ones"
+        )
+    if fine.sizes["lat"] != source.sizes["lat"] * card.scale:
+        raise ValueError(
+            f"{chain.networks[-1].path}: takes points off the edges, so that its frames cannot be "
+            "made consistent with their input: use a network that keeps all, as skip_3d does"
+        )
+    return [Constraint.of(fine, name, card.scale) for name in card.variables]
 
 
 def check_variables(source: xr.Dataset, trained: Trained, origin: str) -> None:
@@ -157,17 +201,17 @@ def check_variables(source: xr.Dataset, trained: Trained, origin: str) -> None:
 
 
 def _grid_of_result(
-    source: xr.Dataset, grid: Mapping[str, np.ndarray], chain: list[Trained]
+    source: xr.Dataset, grid: Mapping[str, np.ndarray], chain: Chain
 ) -> dict[str, np.ndarray]:
     """The fine grid without the points that networks lose at the edges."""
     scale, lost = 1, 0
-    for trained in chain:
+    for trained in chain.networks:
         reach = trained.network.reach
         scale, lost = scale * reach.scale, (lost + reach.trim - reach.margin) * reach.scale
     for dim, values in grid.items():
         if source.sizes[dim] * scale != len(values):
             raise ValueError(
-                f"{chain[0].path}: makes {source.sizes[dim] * scale} points of {dim}, not the "
+                f"{chain.first.path}: makes {source.sizes[dim] * scale} points of {dim}, not the "
                 f"{len(values)} of the fine grid: it was trained for another scale"
             )
     return {dim: values[lost : len(values) - lost] for dim, values in grid.items()}

@@ -5,8 +5,10 @@ import pytest
 import xarray as xr
 from tiny import run_swsr, tiny_frames, train
 
+from swsr import bicubic
 from swsr.__main__ import main
 from swsr.checkpoint import Card, save_network
+from swsr.geometry import Geometry
 from swsr.inference_stage import Trained
 from swsr.networks import build_network
 from swsr.zarr_io import open_frames
@@ -187,6 +189,20 @@ def test_too_few_frames_for_3d_are_refused(networks, coarse, tmp_path):
     assert "4 frames, but" in done.stderr and "makes one of 5" in done.stderr
     assert not list(tmp_path.glob("*a.*"))
     assert "4 frames of" in apply(networks[0], path, tmp_path / "a.nc")
+
+
+def test_consistent_result_gives_the_coarse_frames_back(networks, coarse, tmp_path):
+    with xr.open_dataset(coarse) as frames:
+        given = frames["vorticity"].load()[:, ::-1]
+    errors = []
+    for flags in ((), ("--consistent",)):
+        apply(networks[0], coarse, tmp_path / "fine.nc", "--then", networks[1], *flags)
+        with xr.open_dataset(tmp_path / "fine.nc") as fine:
+            copies = bicubic.downscale(
+                fine["vorticity"].values[:, None], 2, Geometry("pole", "periodic")
+            )[:, 0]
+        errors.append(np.abs(copies - given[2:-2].values).max() / float(np.abs(given).max()))
+    assert errors[1] < 1e-5 < 1e-3 < errors[0]
 
 
 def test_joint_network_is_applied_too(tmp_path):

@@ -187,6 +187,10 @@ def test_coarse_runs_without_truth_are_super_resolved(copy):
     low = open_frames(results / "downscale" / "seed_10.json").rename(lat="y", lon="x")
     low.to_netcdf(copy.folder / "coarse run.nc")
     config = {"apply": {"files": ["coarse run.nc"]}}
+    consistent = {"apply": config["apply"] | {"consistent": True}}
+    done = copy.snakemake("--", "apply", config=consistent)
+    assert done.returncode == 0, done.stderr
+    constrained = open_frames(results / "apply" / "coarse_run.json").load()
     done = copy.snakemake("--", "apply", config=config)
     assert done.returncode == 0, done.stderr
     ours = open_frames(results / "apply" / "coarse_run.json")
@@ -199,6 +203,7 @@ def test_coarse_runs_without_truth_are_super_resolved(copy):
     for dim in ("lat", "lon"):
         step = float(theirs[dim][1] - theirs[dim][0])
         np.testing.assert_allclose(ours[dim], theirs[dim], rtol=0, atol=0.01 * step)
+    assert float(np.abs(constrained["vorticity"] - ours["vorticity"]).max()) > 1e-4 * scale
     done = copy.snakemake("--dry-run", "--", "apply", config=config)
     assert "Nothing to be done" in done.stdout + done.stderr
 

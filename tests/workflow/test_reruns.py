@@ -116,6 +116,7 @@ RERUNS = {
     "repeats": (2, (*TRAININGS[:-1], "compare")),
     "apply.files": (["config.yaml"], ()),
     "apply.network_3d": (False, ()),
+    "apply.consistent": (True, ()),
     "apply.format": ("netcdf", ()),
 }
 CODEC = {

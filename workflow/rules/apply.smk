@@ -23,9 +23,10 @@ rule apply_series:
     params:
         coarse=lambda wildcards: APPLY[wildcards.applied],
         then=lambda wildcards, input: [f"--then {path}" for path in input.network_3d],
+        consistent=["--consistent"] if SETTINGS.apply.consistent else [],
         output=f"{RESULTS}/apply/{{applied}}{APPLIED_SUFFIX}",
     shell:
         "{resources.mpi} -n {resources.tasks} python -m swsr apply"
         " --communication mpi --ranks {resources.tasks} --threads {resources.cpus_per_task}"
-        " {input.network} {params.coarse:q} {params.output} {params.then}"
+        " {input.network} {params.coarse:q} {params.output} {params.then} {params.consistent}"
         " --settings {input.settings} --log {log}"

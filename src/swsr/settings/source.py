@@ -103,6 +103,7 @@ class Apply(Strict):
 
     files: tuple[str, ...]
     network_3d: bool
+    consistent: bool
     format: Literal["zarr", "netcdf"]
 
     @model_validator(mode="after")

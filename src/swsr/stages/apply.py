@@ -9,7 +9,7 @@ import xarray as xr
 from swsr.checkpoint import Card, file_digest
 from swsr.frame_checks import check_finite_frames
 from swsr.geometry import Geometry
-from swsr.inference_stage import Trained, check_variables, super_resolve
+from swsr.inference_stage import Chain, Trained, check_variables, super_resolve
 from swsr.provenance import attributes, file_states
 from swsr.regridding import refine_coordinate
 from swsr.run import Run
@@ -43,6 +43,8 @@ def apply(
     run: Run,
     settings: Path | None = None,
     then: Path | None = None,
+    *,
+    consistent: bool = False,
 ) -> None:
     """Write the frames of `coarse` on the network's fine grid.
 
@@ -62,6 +64,9 @@ def apply(
     then
         A 3D network trained on results of the 2D network, to sharpen them: without a result for
         the first two and the last two frames.
+    consistent
+        Whether to change the result as little as possible so that its low-resolution copies, by the
+        bicubic filter of the training, are the coarse frames.
 
     Raises
     ------
@@ -69,9 +74,10 @@ def apply(
         When the frames are not what the network was trained on: other variables, units, or a grid
         in other units, or not finite. What is only unlike it, range and spacing, is warned of.
     """
-    chain = [Trained.load(network, "2d", "joint"), *([Trained.load(then, "3d")] if then else [])]
+    sharpening = (Trained.load(then, "3d"),) if then else ()
+    chain = Chain((Trained.load(network, "2d", "joint"), *sharpening), consistent)
     manifest = _manifest(output)
-    card = chain[0].card
+    card = chain.first.card
     choices = (
         read_stage_settings(settings, ApplyStage)
         if settings
@@ -89,30 +95,31 @@ def apply(
     for sentence in run.communicator.on_first(lambda: _range_warnings(frames, card)):
         run.warn(f"{coarse}: {sentence}")
     grid = _fine_grid(frames, card.scale, str(coarse))
-    notes = attributes("apply", choices, {str(t.path): file_digest(t.path) for t in chain})
+    notes = attributes("apply", choices, {str(t.path): file_digest(t.path) for t in chain.networks})
     notes["history"] = f"super-resolved from {coarse} by swsr"
     layout = Layout(choices.chunk_frames, choices.shard_frames)
     checked = check_finite_frames(frames, str(coarse), choices.chunk_frames)
-    super_resolve(checked, chain, grid, manifest, layout, notes, run, file_states(files))
+    origin = [file_states(files), consistent]
+    super_resolve(checked, chain, grid, manifest, layout, notes, run, origin)
     if output.suffix == ".nc":
         run.communicator.on_first(lambda: _to_netcdf(manifest, output))
 
 
-def _check_frames(frames: xr.Dataset, chain: list[Trained], origin: str) -> None:
+def _check_frames(frames: xr.Dataset, chain: Chain, origin: str) -> None:
     """Refuse other variables, and too few frames for a result."""
-    first = chain[0]
-    for trained in chain:
+    first = chain.first
+    for trained in chain.networks:
         check_variables(frames, trained, origin)
         if trained.card.variables != first.card.variables:
             raise ValueError(
                 f"{trained.path}: takes {list(trained.card.variables)} in this order, but "
                 f"{first.path} gives {list(first.card.variables)}"
             )
-    least = 1 + 2 * sum(trained.margin for trained in chain)
+    least = 1 + 2 * chain.margin
     if frames.sizes["time"] < least:
         raise ValueError(
-            f"{origin}: {frames.sizes['time']} frames, but {chain[-1].path} makes one of {least}: "
-            "give more, or use a 2D network alone"
+            f"{origin}: {frames.sizes['time']} frames, but {chain.networks[-1].path} makes one of "
+            f"{least}: give more, or use a 2D network alone"
         )
 
 
@@ -154,13 +161,13 @@ def _to_netcdf(manifest: Path, output: Path) -> None:
     manifest.unlink()
 
 
-def _check_spacing(frames: xr.Dataset, chain: list[Trained], origin: str, run: Run) -> None:
+def _check_spacing(frames: xr.Dataset, chain: Chain, origin: str, run: Run) -> None:
     """Refuse a grid in other units; warn of other distances of points and of frames."""
-    given, trained = Spacing.of(frames), Spacing(**chain[0].card.spacing)
+    given, trained = Spacing.of(frames), Spacing(**chain.first.card.spacing)
     if given.units != trained.units:
         raise ValueError(
-            f"{origin}: its grid is in {given.units!r}, but {chain[0].path} was trained on one in "
-            f"{trained.units!r}"
+            f"{origin}: its grid is in {given.units!r}, but {chain.first.path} was trained on one "
+            f"in {trained.units!r}"
         )
     differences = [
         f"{name} {ours:.4g} {unit}, trained at {theirs:.4g}"
@@ -170,7 +177,7 @@ def _check_spacing(frames: xr.Dataset, chain: list[Trained], origin: str, run: R
             ("frames every", "seconds", given.seconds, trained.seconds),
         )
         if ours and theirs and not 1 / _FAR < ours / theirs < _FAR
-        if name != "frames every" or len(chain) > 1  # 2D alone knows no time
+        if name != "frames every" or chain.margin  # 2D alone knows no time
     ]
     if differences:
         run.warn(f"{origin}: unlike the training: {'; '.join(differences)}: see how it does")

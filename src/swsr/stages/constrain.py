@@ -6,8 +6,6 @@ import numpy as np
 import xarray as xr
 
 from swsr.constraint import Constraint
-from swsr.geometry import Geometry
-from swsr.grids import Grid
 from swsr.provenance import attributes
 from swsr.run import Run
 from swsr.settings import Downscale, read_stage_settings
@@ -34,13 +32,10 @@ def constrain(settings: Path, frames: Path, low: Path, output: Path, run: Run) -
             )
     missing = (given.sizes["time"] - result.sizes["time"]) // 2
     given = given.isel(time=slice(missing, missing + result.sizes["time"]))
-    weights, num_lon = Grid.of(result).weights, result.sizes["lon"]
     constrained = result.assign(
         {
             name: _constrain_variable(
-                result[name],
-                given[name],
-                Constraint(weights, num_lon, choices.scale, Geometry.of(result[[name]])),
+                result[name], given[name], Constraint.of(result, str(name), choices.scale)
             )
             for name in result.data_vars
         }
