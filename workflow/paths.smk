@@ -163,6 +163,15 @@ def applied(name):
     return f"{RESULTS}/apply/{name}{suffix}"
 
 
+def files_applied(wildcards):
+    """Files of a coarse run."""
+    entry = APPLY[wildcards.applied]
+    files = matching_files(entry)
+    if not files:
+        raise WorkflowError(f"apply.files: {entry}: no such file")
+    return files
+
+
 def network_3d_applied(wildcards):
     network = trained(STUDY, "train_3d/processed")["network"]
     return [network] if SETTINGS.apply.network_3d else []

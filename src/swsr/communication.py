@@ -197,7 +197,7 @@ def start(backend: Backend, ranks: int) -> Communicator:
 def launched_rank() -> int:
     """Rank of this process by its launcher's word, before any communication; 0 without one."""
     return _from_environment(
-        "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "HOROVOD_RANK", "RANK"
+        "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "PALS_RANKID", "HOROVOD_RANK", "RANK"
     )
 
 

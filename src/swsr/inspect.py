@@ -179,6 +179,8 @@ def _section(use: _Found, train: list[str], test: list[str]) -> Iterator[str]:
     values |= {"test": test, "format": given["format"]}
     values |= {"dims": given["dims"], "select": given["select"]}
     notes = use.notes if test else {"test": "the later frames of the training series", **use.notes}
+    if len(train) > 1 and "#" not in train[0]:
+        notes = {"train": "a series each: give a pattern for files that join in time", **notes}
     yield "source:"
     yield "  kind: files"
     for key, value in values.items():

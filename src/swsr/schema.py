@@ -23,7 +23,12 @@ _COORDINATE_ATTRIBUTES = {
 
 
 def standardise(
-    dataset: xr.Dataset, variables: tuple[str, ...], dims: Mapping[str, str], origin: str
+    dataset: xr.Dataset,
+    variables: tuple[str, ...],
+    dims: Mapping[str, str],
+    origin: str,
+    *,
+    any_lon: bool = False,
 ) -> xr.Dataset:
     """The chosen variables under canonical dims, lat and lon ascending; nothing is computed.
 
@@ -37,6 +42,8 @@ def standardise(
         Canonical name -> name in `dataset`, for dims that CF attributes and names don't tell.
     origin
         What to call the dataset in errors.
+    any_lon
+        Whether longitudes may come in any order, as they are ordered later.
 
     Raises
     ------
@@ -77,7 +84,7 @@ def standardise(
     if not_numbers:
         kind = chosen[not_numbers[0]].dtype
         raise ValueError(f"{origin}: {not_numbers[0]!r} holds {kind}, not numbers")
-    return _ascending(chosen.transpose(*DIMS), earth, origin)
+    return _ascending(chosen.transpose(*DIMS), earth, origin, any_lon=any_lon)
 
 
 def _with_coordinates_of_dims(dataset: xr.Dataset) -> xr.Dataset:
@@ -118,14 +125,14 @@ def _sizes(dataset: xr.Dataset) -> dict[str, int]:
     return {str(name): size for name, size in dataset.sizes.items()}
 
 
-def _ascending(dataset: xr.Dataset, earth: set[str], origin: str) -> xr.Dataset:
+def _ascending(dataset: xr.Dataset, earth: set[str], origin: str, *, any_lon: bool) -> xr.Dataset:
     for dim in ("lat", "lon"):
         if dim not in dataset.coords:
             raise ValueError(f"{origin}: dim {dim!r} has no coordinate values")
         steps = np.diff(dataset[dim].values.astype(float))
         if (steps < 0).all():
             dataset = dataset.isel({dim: slice(None, None, -1)})
-        elif not (steps > 0).all():
+        elif not (steps > 0).all() and not (any_lon and dim == "lon"):
             raise ValueError(
                 f"{origin}: {dim} is neither ascending nor descending"
                 + (": order it from where you like by source.select.lon" if dim == "lon" else "")

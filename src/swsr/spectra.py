@@ -15,6 +15,9 @@ from scipy import fft
 
 from swsr.grids import EARTH_RADIUS_M, Grid, area_mean
 
+_ROUNDING = 1e-9
+"""Of a wavenumber: what halves may lack."""
+
 
 class Modes(Protocol):
     """Amplitudes of fields, sorted by wavenumber; `make_modes` finds those of a grid.
@@ -140,7 +143,8 @@ class PlaneModes:
         self._cycles_per_m = np.hypot(along[0][:, None], along[1][None, :])
         # Rings as wide as the longest wave of the shorter side, so that none is empty.
         width = 1 / min(size * step for size, step in zip(sizes, steps, strict=True))
-        self._ring = np.rint(self._cycles_per_m / width).astype(int)
+        # Halves, which cosines have, go up: `rint` would give even rings twice as many.
+        self._ring = np.floor(self._cycles_per_m / width + 0.5 + _ROUNDING).astype(int)
         # The mean has no scale; cosines of half a wave belong to the longest waves.
         self._ring[self._ring == 0] = 1
         self._ring[0, 0] = 0

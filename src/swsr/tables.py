@@ -183,7 +183,7 @@ def gate_lines(verdicts: Mapping[str, Mapping[str, Verdict]]) -> str:
             keys = [figure_label(key) for key, each in known.items() if each == verdict]
             line += f"; {verb} {', '.join(keys)}" if keys else ""
         unknown = len(of_figures) - len(known)
-        line += f"; {unknown} not available (frames without their border)" if unknown else ""
+        line += f"; {unknown} not available" if unknown else ""
         lines.append(line)
     return "\n".join(lines) + "\n"
 
@@ -220,7 +220,7 @@ def physics_table(
         [
             _table(["test frames", "unit", *(LABELS[method] for method in methods)], rows),
             "(!) worse than interpolation, (=) as good; – not available: of frames without their",
-            "border no global figures are known.\n",
+            "border no global figures are known, of planes without a unit of length no spectra.\n",
             *(f"- {label}: {text}" for label, text in meanings.items() if label in used),
             "",
         ]

@@ -11,6 +11,7 @@ from swsr.settings import (
     without_password,
 )
 
+CONSISTENT = {"files": ["a.nc"], "consistent": True}
 FILES = {"kind": "files", "test": []}
 
 
@@ -68,6 +69,14 @@ def settings(**sections):
         ({"source": {"periodic": ["time"]}}, "source.periodic.0 is 'time'"),
         ({"methods": ["spectral"]}, "methods name no network"),
         (
+            {"apply": CONSISTENT, "train_3d": {"network": "study_3d"}},
+            "apply.consistent needs whole frames",
+        ),
+        (
+            {"apply": CONSISTENT, "downscale": {"codec": "h264", "quality": 20}},
+            "apply.consistent would bring back the errors of downscale.codec h264",
+        ),
+        (
             {"methods": ["constrained_3d"], "train_3d": {"network": "study_3d"}},
             "constrained_3d, which needs whole frames",
         ),
@@ -117,6 +126,8 @@ def test_results_of_apply_are_named_after_files_or_their_folder():
     files = ["runs/*.nc", "data/coarse run.h5#3", "other/run_?.nc"]
     named = Settings.from_mapping(config() | {"apply": config()["apply"] | {"files": files}})
     assert named.apply.series() == dict(zip(["runs", "coarse_run", "run"], files, strict=True))
+    named = Settings.from_mapping(config() | {"apply": config()["apply"] | {"files": ["a.h5#2:4"]}})
+    assert named.apply.series() == {"a_2": "a.h5#2", "a_3": "a.h5#3"}
 
 
 def test_order_of_keys_changes_nothing():

@@ -113,6 +113,15 @@ def test_a_wave_of_a_periodic_plane_has_all_its_power_at_its_length():
     np.testing.assert_allclose(modes.flow_energy(np.zeros_like(wave), velocity).sum(), energy.sum())
 
 
+def test_rings_of_cosines_have_power_in_proportion_to_their_area():
+    """Of white noise: 64^-2 in each mode, of which there are four in a square of the wavenumber."""
+    modes = PlaneModes(Grid(np.arange(64.0), np.arange(64.0), "km", Geometry("edge", "edge")))
+    noise = modes.of(RANDOM.normal(size=(400, 64, 64)))
+    count = 64**2 * modes.power(noise, noise).mean(axis=0)[:28]
+    area = 4 * np.pi / 4 * 2 * np.arange(1, 29)
+    np.testing.assert_allclose(count, area, rtol=0.1, atol=2)
+
+
 @pytest.mark.parametrize(
     "edges", [("edge", "edge"), ("edge", "periodic"), ("periodic", "periodic")]
 )

@@ -19,6 +19,7 @@ from swsr.zarr_io import (
     read_manifest,
     stack_variables,
     store_path,
+    write_frames,
 )
 
 
@@ -214,3 +215,13 @@ def test_frames_that_are_read_together_are_whole_chunks_of_some_megabytes(tmp_pa
     assert 3 * 2**20 < frames_at_once(part) * part.nbytes / part.sizes["time"] <= 4 * 2**20
     large = dask.array.zeros((9, 2000, 1000), chunks=(3, -1, -1))
     assert frames_at_once(xr.Dataset({"x": (("time", "lat", "lon"), large)})) == 3
+
+
+def test_a_series_shorter_than_a_chunk_keeps_the_layout(tmp_path):
+    written, again = tmp_path / "a.json", tmp_path / "b.json"
+    layout = Layout(32, 256)
+    fill(written, Counting(tiny_frames(30)), layout)
+    stored = open_frames(written)
+    assert Layout.of(stored) == layout
+    write_frames(stored, again, Layout.of(stored), {}, Communicator())
+    assert open_frames(again).equals(stored)

@@ -8,7 +8,7 @@ rule apply_series:
     input:
         network=trained(STUDY, "train_2d")["network"],
         network_3d=network_3d_applied,
-        files=lambda wildcards: matching_files(APPLY[wildcards.applied]),
+        files=files_applied,
         settings=f"{RESULTS}/settings/apply.json",
     output:
         applied("{applied}"),

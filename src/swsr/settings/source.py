@@ -1,6 +1,7 @@
 """Where frames come from: the sections `source` and `apply`, and the files that they name."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from glob import glob
@@ -121,8 +122,11 @@ class Apply(Strict):
             When two have the same name.
         """
         named: dict[str, str] = {}
-        for entry in self.files:
-            path = Path(split_entry(entry)[0])
+        entries = [str(one) for entry in self.files for one in _samples(entry)]
+        samples = Counter(split_entry(entry)[0] for entry in entries)
+        for entry in entries:
+            file, sample = split_entry(entry)
+            path = Path(file)
             names = (
                 re.sub(r"[^A-Za-z0-9_-]+", "_", part).strip("_")
                 for part in (path.stem, path.parent.name)
@@ -130,6 +134,8 @@ class Apply(Strict):
             name = next(filter(None, names), None)
             if not name:
                 raise ValueError(f"apply.files: {entry} gives no name to its result: rename it")
+            if samples[file] > 1 and sample is not None:
+                name = f"{name}_{sample}"
             if name in named:
                 raise ValueError(f"apply.files: {named[name]} and {entry} are both named {name}")
             named[name] = entry
@@ -170,7 +176,7 @@ def _samples(entry: int | str) -> Iterator[int | str]:
         return
     first, last = int(found[2]), int(found[3])
     if first >= last:
-        raise ValueError(f"source: {entry} names no sample: write #first:end, as in #0:3")
+        raise ValueError(f"{entry} names no sample: write #first:end, as in #0:3")
     for sample in range(first, last):
         yield f"{found[1]}#{sample}"
 

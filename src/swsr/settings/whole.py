@@ -120,6 +120,22 @@ class Settings(Strict):
         return self
 
     @model_validator(mode="after")
+    def _applied_frames_can_be_consistent(self) -> Self:
+        if not (self.apply.files and self.apply.consistent):
+            return self
+        if self.apply.network_3d and self.train_3d.network == "study_3d":
+            raise ValueError(
+                "apply.consistent needs whole frames, but train_3d.network study_3d takes points "
+                "off: use skip_3d, or apply.network_3d: false"
+            )
+        if self.downscale.codec is not None:
+            raise ValueError(
+                "apply.consistent would bring back the errors of downscale.codec "
+                f"{self.downscale.codec}: leave out one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _patches_fit_images(self) -> Self:
         if self.train_2d.first_layer != "pretrained":
             return self

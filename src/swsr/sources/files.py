@@ -79,7 +79,8 @@ def _canonical(
     chosen = pick_sample(dataset[list(reading.variables)], sample, dims, origin)
     chosen = _with_time(pick_entries(chosen, reading.select, origin, may_lack=may_lack), dims)
     stored = _stored_frames(chosen, dims)
-    frames = standardise(chosen, reading.variables, dims, origin)
+    any_lon = "lon" in reading.select
+    frames = standardise(chosen, reading.variables, dims, origin, any_lon=any_lon)
     return _in_chunks(pick_region(frames, reading.select, origin), stored)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from swsr.schema import DIMS
@@ -11,6 +12,9 @@ from swsr.settings import Bound
 
 _ENTRY_TOLERANCE = 1e-5
 """Relative: levels are written in float32, and by people."""
+
+_ROOM = 1e-3
+"""Of a step between points: how far beyond the ends of a region points still count."""
 
 
 def pick_sample(
@@ -72,7 +76,10 @@ def pick_entries(
         if dim not in dataset.dims:
             raise ValueError(f"{origin}: source.select.{dim}: dims are {sizes(dataset)}")
         entries = dataset[dim].values  # 0, 1, ... where the dim has none
-        found = np.flatnonzero([_same(entry, wanted) for entry in entries])
+        entry_wanted = wanted
+        if entries.dtype.kind == "m":
+            entry_wanted = _lead_time(wanted, dataset[dim], f"{origin}: source.select.{dim}")
+        found = np.flatnonzero([_same(entry, entry_wanted) for entry in entries])
         if not found.size:
             there = ", ".join(str(entry) for entry in entries[:10])
             more = ", ..." if len(entries) > 10 else ""
@@ -84,7 +91,8 @@ def pick_entries(
 def pick_region(frames: xr.Dataset, select: Mapping[str, Any], origin: str) -> xr.Dataset:
     """Points between two latitudes and two longitudes, ends included.
 
-    Longitudes may be counted from anywhere: those of the result go up from the western end.
+    Longitudes may be counted from anywhere, and come in any order: those of the result go up from
+    the western end. A meridian that the file has twice, as 0 and as 360 degrees, is taken once.
 
     Raises
     ------
@@ -96,10 +104,14 @@ def pick_region(frames: xr.Dataset, select: Mapping[str, Any], origin: str) -> x
             continue
         first, last = (_number(end, dim, origin) for end in select[dim])
         values = frames[dim].values.astype(float)
+        # Coordinates in float32 are not quite what people write.
+        room = _ROOM * float(np.median(np.abs(np.diff(values)))) if len(values) > 1 else 0.0
         if dim == "lon" and str(frames[dim].attrs.get("units", "")).startswith("degree"):
             values = first + (values - first) % 360
-        inside = np.flatnonzero((values >= first) & (values <= last))
+            values = np.where(values > first + 360 - room, values - 360, values)
+        inside = np.flatnonzero((values >= first - room) & (values <= last + room))
         inside = inside[np.argsort(values[inside], kind="stable")]
+        inside = inside[np.diff(values[inside], prepend=-np.inf) > room]
         if not inside.size:
             raise ValueError(
                 f"{origin}: source.select.{dim}: no point from {first:g} to {last:g}; it has "
@@ -143,7 +155,20 @@ def sizes(dataset: xr.Dataset) -> dict[str, int]:
     return {str(name): size for name, size in dataset.sizes.items()}
 
 
-def _same(entry: Any, wanted: Bound) -> bool:
+def _lead_time(wanted: Bound, times: xr.DataArray, origin: str) -> np.timedelta64:
+    """A number in the unit of the file, or a text with its unit, as "6h"."""
+    unit = times.encoding.get("units", "hours")
+    try:
+        number = pd.to_numeric(wanted, errors="coerce")
+        lead = pd.Timedelta(wanted) if np.isnan(number) else pd.Timedelta(number, unit)
+    except ValueError:
+        raise ValueError(f"{origin}: {wanted!r} is no time: give {unit}, or as '6h'") from None
+    return lead.to_timedelta64()
+
+
+def _same(entry: Any, wanted: Any) -> bool:
+    if isinstance(wanted, np.timedelta64):
+        return bool(entry == wanted)
     try:
         return abs(float(entry) - float(wanted)) <= _ENTRY_TOLERANCE * abs(float(wanted))
     except (TypeError, ValueError):
@@ -167,6 +192,8 @@ def _as_slice(index: np.ndarray) -> np.ndarray | slice:
 def _time_end(end: Bound, times: xr.DataArray) -> Any:
     if times.dtype.kind in "iuf":
         return float(end)
+    if times.dtype.kind == "m":
+        return _lead_time(end, times, "source.select.time")
     return f"{end:g}" if isinstance(end, float) else end  # a year, which YAML reads as a number
 
 

@@ -147,11 +147,12 @@ def _manifest(output: Path) -> Path:
     if output.suffix == ".nc":
         return output.with_name(f".{output.stem}.json")
     manifest = output.with_suffix(".json")
-    if output.exists():
+    for path in (output, manifest):
         try:
-            read_manifest(manifest)
+            if path.exists():
+                read_manifest(manifest)
         except ValueError:
-            raise ValueError(f"{output}: exists, and is not a result of swsr: move it") from None
+            raise ValueError(f"{path}: exists, and is not a result of swsr: move it") from None
     return manifest
 
 

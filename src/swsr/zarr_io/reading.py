@@ -89,9 +89,10 @@ class Layout:
 
     @classmethod
     def of(cls, dataset: xr.Dataset) -> Self:
-        """The layout of an open store."""
-        shards = next(iter(dataset.data_vars.values())).encoding.get("shards")
-        return cls(chunk_frames(dataset), shards[0] if shards else None)
+        """The layout of an open store, also of one with fewer frames than a chunk has."""
+        encoding = next(iter(dataset.data_vars.values())).encoding
+        shards = encoding["shards"]
+        return cls(encoding["chunks"][0], shards[0] if shards else None)
 
 
 def chunk_frames(dataset: xr.Dataset) -> int:

@@ -18,7 +18,7 @@ import zarr
 
 from swsr.atomic import atomic_folder, atomic_path, write_text
 from swsr.communication import Communicator
-from swsr.provenance import COMMIT
+from swsr.provenance import COMMIT, packages
 from swsr.schema import DIMS
 from swsr.zarr_io.reading import (
     TOGETHER_BYTES,
@@ -87,7 +87,7 @@ def fill_store(
         Groups that follow on each other and are computed in one call.
     """
     decides = {name: text for name, text in attributes.items() if name != COMMIT}
-    writer = StoreWriter(manifest, _digest_of(decides, layout, repr(origin)))
+    writer = StoreWriter(manifest, _digest_of(decides, layout, repr([origin, packages()])))
     communicator.on_first(lambda: writer.prepare(template, layout, attributes))
     missing = communicator.on_first(lambda: writer.missing(together))
     variables = tuple(map(str, template.data_vars))
