@@ -139,3 +139,24 @@ def test_report_shows_both_variables(study):
     page = (study / "report" / "report.html").read_text()
     for words in ("Power of depth by scale", "Power of vorticity by scale", "RMSE of depth"):
         assert words in page
+
+
+def test_region_that_no_training_saw_has_no_anomalies_from_its_mean(inferred, tmp_path):
+    """Anomalies are from the mean over training frames, point by point."""
+    frames = tiny_frames(num_frames=30, variables=("vorticity", "depth"))
+    frames = frames.assign_coords(lon=frames["lon"] + 90)
+    low, high = make_stores(tmp_path, frames)
+    elsewhere = {"truth": high, "low": low, "bicubic": make_raw(low, high)}
+    elsewhere["network_2d"] = elsewhere["bicubic"]
+    stores = {f"{method}/test_0": manifest for method, manifest in elsewhere.items()}
+    stores |= {f"{method}/seed_0": inferred.stores[method] for method in elsewhere}
+    settings = stage_settings(tmp_path, "evaluate")
+    series = {"seed_0": "train", "test_0": "test"}
+    output = tmp_path / "evaluate"
+    evaluate(settings, stores, series, inferred.network, inferred.training, output, Run())
+    test = read_json(output / "metrics.json")["test"]["bicubic"]
+    assert test["acc_vorticity"] is None
+    assert test["rmse_vorticity"] > 0
+    training, folder = inferred.training, inferred.folder
+    report(stores, series, output, training, folder, tmp_path / "report", Run())
+    assert "test_0" in (tmp_path / "report" / "report.html").read_text()

@@ -60,8 +60,8 @@ class _Study:
 
     @cached_property
     def modes(self) -> Modes | None:
-        """Of the grid that all series share."""
-        return make_modes(Grid.of(self.open("truth", next(iter(self.series)))))
+        """Of the grid of the test series."""
+        return make_modes(Grid.of(self.open("truth", next(iter(self.tests())))))
 
     @cached_property
     def normal(self) -> dict[str, np.ndarray]:
@@ -77,6 +77,14 @@ class _Study:
             for name in self.card.variables
         }
         return {name: np.sum(each, axis=0) / total for name, each in sums.items()}
+
+    def normal_for(self, series: str) -> dict[str, np.ndarray]:
+        """`normal`; not a number for a series on other points than those of the training."""
+        trained_on = next(name for name, role in self.series.items() if role == "train")
+        ours, theirs = self.open("truth", series), self.open("truth", trained_on)
+        if all(np.allclose(ours[dim], theirs[dim]) for dim in ("lat", "lon")):
+            return self.normal
+        return {name: np.full_like(mean, np.nan) for name, mean in self.normal.items()}
 
 
 def evaluate(
@@ -145,14 +153,14 @@ def evaluate(
 def _score(study: _Study) -> Iterator[dict[str, object]]:
     """A row of figures per series, set, frame, method and crop."""
     inner = slice(TRIM_POINTS, -TRIM_POINTS)
-    normals = {
-        "all": study.normal,
-        "inner": {name: mean[inner, inner] for name, mean in study.normal.items()},
-    }
     # Only methods that need no pack have every frame of a set.
     crops: dict[bool, tuple[Points, ...]] = {True: ("inner",), False: ("inner", "all")}
     for name in study.series:
-        truth = study.open("truth", name)
+        truth, normal = study.open("truth", name), study.normal_for(name)
+        normals = {
+            "all": normal,
+            "inner": {variable: mean[inner, inner] for variable, mean in normal.items()},
+        }
         for part, frames in study.sets(name).items():
             for method in study.methods:
                 result = study.open(method, name)
