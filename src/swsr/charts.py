@@ -31,7 +31,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "joint": {"color": "#56B4E9", "linestyle": (0, (6, 2))},
     "combined_processed": {"color": "#009E73", "linestyle": "-."},
     "constrained_2d": {"color": "#0072B2", "linestyle": ":", "linewidth": 2.5},
-    "constrained_3d": {"color": "#009E73", "linestyle": ":", "linewidth": 2.5},
+    "constrained_3d": {"color": "#009E73", "linestyle": (0, (3, 1, 1, 1)), "linewidth": 2.5},
 }
 _SIZE = (5.4, 3.6)
 
@@ -123,8 +123,9 @@ def _positions(part: pd.DataFrame, values: pd.DataFrame, series: list[str]) -> n
     name = part["series"].iloc[0]
     before = series[: series.index(name)]
     start = values[values["series"].isin(before)].groupby("series")["time"].nunique().sum()
-    times = np.unique(values.loc[values["series"] == name, "time"])
-    return start + np.searchsorted(times, part["time"])
+    # In their order, which that of lead times as text is not.
+    times = values.loc[values["series"] == name, "time"].unique()
+    return start + pd.Index(times).get_indexer(part["time"])
 
 
 def _figure() -> tuple[Figure, Axes]:
@@ -147,11 +148,13 @@ def _wavenumbers(axis: Axes, rows: pd.DataFrame) -> None:
     _finish(axis)
     top = axis.secondary_xaxis("top")
     lengths = [
-        length for length in (20000, 10000, 5000, 2000, 1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)
+        length
+        for power in range(4, -7, -1)
+        for length in (5 * 10.0**power, 2 * 10.0**power, 10.0**power)
         if rows["wavelength_km"].min() <= length <= rows["wavelength_km"].max()
-    ]  # fmt: skip
+    ]
     places = np.interp(-np.log(lengths), -np.log(rows["wavelength_km"]), np.log(rows["wavenumber"]))
-    top.set_xticks(np.exp(places), [str(length) for length in lengths], minor=False)
+    top.set_xticks(np.exp(places), [f"{length:g}" for length in lengths], minor=False)
     top.set_xticks([], minor=True)
     top.set_xlabel("wavelength (km)")
 

@@ -56,7 +56,10 @@ class Figure:
 
     def text(self, value: float | None) -> str:
         """The value as a table shows it."""
-        return "–" if value is None else format(value, self.digits)
+        if value is None:
+            return "–"
+        # Three digits of a large number would be told in powers of ten.
+        return format(value, ".0f" if self.digits == ".3g" and abs(value) >= 1000 else self.digits)
 
 
 FIGURES = {
@@ -77,7 +80,6 @@ FIGURES = {
     "resolution_km": Figure(
         "effective resolution", "km", "low",
         "Wavelength down to which at least half of the variance is the truth's (coherence 0.5).",
-        ".0f",
     ),
     "spectrum_db": Figure(
         "spectral distance", "dB", "low",

@@ -77,7 +77,7 @@ class View:
     @classmethod
     def of(cls, grid: Grid, width: int) -> Self:
         """Of a whole frame, `width` pixels wide: Mollweide where it spans the globe."""
-        if grid.in_degrees and grid.geometry.lon == "periodic" and np.ptp(grid.lat) > 120:
+        if spans_globe(grid):
             return cls._globe(width)
         return cls.box(
             grid, slice(grid.lat[0], grid.lat[-1]), slice(grid.lon[0], grid.lon[-1]), width
@@ -134,13 +134,21 @@ class View:
     def _known(self, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
         """Pixels that lie on the field, half a step around its outermost points included."""
         known = np.ones(self.lat.shape, bool)
-        for pixels, points in ((self.lat, lat), (self.lon, lon)):
+        for pixels, points, turn in ((self.lat, lat, False), (self.lon, lon, self.around)):
             half = 0.51 * (points[1] - points[0])
-            known &= (pixels >= points[0] - half) & (pixels <= points[-1] + half)
+            from_first = pixels - points[0] + half
+            known &= (from_first % 360 if turn else from_first) <= points[-1] - points[0] + 2 * half
+            known &= turn | (from_first >= 0)
         if self.around and len(lon) * (lon[1] - lon[0]) > 359.9:
             half = 0.51 * (lat[1] - lat[0])
             known = (self.lat >= min(lat[0] - half, -85)) & (self.lat <= max(lat[-1] + half, 85))
         return known
+
+
+def spans_globe(grid: Grid) -> bool:
+    """Whether whole frames are shown as a globe."""
+    around = grid.in_degrees and grid.geometry.lon == "periodic"
+    return bool(around and np.ptp(grid.lat) > 120)
 
 
 def _crossings(values: np.ndarray, every: int) -> np.ndarray:

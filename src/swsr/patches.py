@@ -190,8 +190,10 @@ def _place(
 ) -> list[Patch]:
     lat, lon = samples.size
     height, width = patch_points or lat, patch_points or lon
-    around = samples.geometry.lon == "periodic" and samples.reach.extends and width < lon
-    tops = random.integers(0, lat - height + 1, size=len(order))
+    edges, extends = samples.geometry, samples.reach.extends
+    over = edges.lat == "periodic" and extends and height < lat
+    around = edges.lon == "periodic" and extends and width < lon
+    tops = random.integers(0, lat if over else lat - height + 1, size=len(order))
     lefts = random.integers(0, lon if around else lon - width + 1, size=len(order))
     return [
         Patch(int(sample), int(top), int(left), height, width)

@@ -84,7 +84,7 @@ def draw_maps(shown: Shown) -> dict[str, list[Picture]]:
         alt = f"Map of {shown.name} at {shown.time}: {label}, {_extent(field, shown.unit)}."
         pictures["fields"].append(Picture(label, _map(view, field, colours), alt))
     for label, error in errors.items():
-        size = f"root mean square {_rms(error, shown.grid):.3g} {shown.unit}"
+        size = f"root mean square {_rms(error, shown.grid):.3g}{_unit(shown.unit)}"
         alt = f"Map of the error of {label} in {shown.name} at {shown.time}: {size}."
         text = f"error of {label}: {size}"
         pictures["errors"].append(Picture(text, _map(view, error, error_colours), alt))
@@ -98,8 +98,10 @@ def draw_region(shown: Shown, before: str, after: str) -> tuple[list[Picture], s
     view = View.box(shown.grid, lat, lon, MAP_PIXELS)
     colours = Colours.of(shown.truth.values)
     places = [f"{part.start:.3g} to {part.stop:.3g}" for part in (lat, lon)]
-    unit = "°" if shown.grid.in_degrees else f" {shown.grid.unit}"
-    where = f"latitude {places[0]}{unit}, longitude {places[1]}{unit}"
+    if shown.grid.in_degrees:
+        where = f"latitude {places[0]}°, longitude {places[1]}°"
+    else:
+        where = f"y {places[0]}{_unit(shown.grid.unit)}, x {places[1]}{_unit(shown.grid.unit)}"
     pictures = [
         Picture(
             label,
@@ -153,4 +155,9 @@ def _rms(error: xr.DataArray, grid: Grid) -> float:
 
 
 def _extent(field: xr.DataArray, unit: str) -> str:
-    return f"from {float(field.min()):.3g} to {float(field.max()):.3g} {unit}"
+    return f"from {float(field.min()):.3g} to {float(field.max()):.3g}{_unit(unit)}"
+
+
+def _unit(unit: str) -> str:
+    """As it follows a number."""
+    return "" if unit == "1" else f" {unit}"

@@ -32,9 +32,9 @@ _MARKS: dict[str, dict[str, Any]] = {
         ("combined_raw", "x"),
         ("combined_processed", "D"),
         ("joint", "s"),
-        ("spectral", "|"),
+        ("spectral", "_"),
         ("constrained_2d", "*"),
-        ("constrained_3d", "*"),
+        ("constrained_3d", "P"),
     )
 }
 
@@ -168,4 +168,6 @@ def time_text(field: xr.DataArray) -> str:
     time = field["time"].values
     if np.issubdtype(time.dtype, np.datetime64):
         return str(np.datetime_as_string(time, unit="m")).replace("T", " ")
+    if np.issubdtype(time.dtype, np.timedelta64):
+        return f"time {pd.Timedelta(time.astype('timedelta64[ns]').item(), 'ns')}"
     return f"time {time}"

@@ -11,6 +11,7 @@ import xarray as xr
 from swsr import charts, pictures
 from swsr.evaluated import Evaluated
 from swsr.grids import Grid
+from swsr.maps import spans_globe
 from swsr.pictures import FILM_FRAMES, Picture, Shown
 from swsr.plots import time_text
 from swsr.tables import LABELS
@@ -80,7 +81,7 @@ def _shown(stores: Mapping[str, xr.Dataset], number: int) -> Shown:
 
 
 def _projection(grid: Grid) -> str:
-    if grid.in_degrees and grid.geometry.lon == "periodic":
+    if spans_globe(grid):
         return (
             "Mollweide's projection, areas in proportion, longitude 180° in the middle; parallels "
             "every 30°, meridians every 60°."
@@ -92,7 +93,9 @@ def draw_charts(found: Evaluated, training: Mapping[str, Path]) -> dict[str, Any
     """What the page's template shows of all test frames, and of trainings: stage -> folder."""
     labels = LABELS | {"network_3d_processed": LABELS["combined_processed"]}
     frames = found.frames[~found.frames["method"].isin(_PALE)]
-    variables = [key.removeprefix("acc_") for key in map(str, frames) if key.startswith("acc_")]
+    # Of series on other points than those of the training nothing is known.
+    known = map(str, frames.dropna(axis="columns", how="all"))
+    variables = [key.removeprefix("acc_") for key in known if key.startswith("acc_")]
     over_time = [_over_time(frames, "psnr", "PSNR (dB)", labels)]
     over_time += [
         _over_time(frames, f"acc_{v}", f"anomaly correlation of {v} (1)", labels) for v in variables

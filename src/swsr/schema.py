@@ -173,7 +173,7 @@ class Spacing:
 
 def _seconds(frames: xr.Dataset) -> float | None:
     times = frames["time"].values if "time" in frames.coords else np.arange(0)
-    if len(times) < 2 or times.dtype.kind not in "MO":
+    if len(times) < 2 or times.dtype.kind not in "mMO":
         return None
     step = (times[-1] - times[0]) / (len(times) - 1)
     return float(step.total_seconds() if times.dtype == object else step / np.timedelta64(1, "s"))

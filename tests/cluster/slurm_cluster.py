@@ -11,6 +11,7 @@ are slurmd processes of different names; GPUs are pretended. Needs root, not sys
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -284,11 +285,14 @@ def _succeeds(*command: str) -> bool:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Below those that the system gives to others, such as ranks of tests beside these."""
+    candidates = iter(random.sample(range(20_000, 32_000), 1000))
+    free: list[int] = []
+    while len(free) < count:
+        port = next(candidates)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            free.append(port)
+    return free
 
 
 def _listens(port: int) -> bool:

@@ -56,7 +56,7 @@ def test_what_is_worse_is_said_and_marked():
     verdicts = judge(TEST)
     assert gate_lines(verdicts) == (
         "- 2D network: better than interpolation on 2 of 4 figures; WORSE on RMSE of u; "
-        "as good on seam of u; 1 not available (frames without their border)\n"
+        "as good on seam of u; 1 not available\n"
     )
     rows = physics_table(TEST, verdicts, {"u": "m s-1"}).splitlines()
     cells = {row.split("|")[1].strip(): row.split("|")[4].strip() for row in rows if "|" in row}

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from PIL import Image
 
 from swsr import charts
@@ -15,6 +16,7 @@ from swsr.geometry import Geometry
 from swsr.grids import Grid
 from swsr.maps import Colours, View, as_uri
 from swsr.page import read_tables, read_text
+from swsr.plots import time_text
 
 LAT, LON = np.linspace(-88.5, 88.5, 60), np.arange(120) * 3.0
 GLOBE = Grid(LAT, LON, "degrees_north", Geometry("pole", "periodic"))
@@ -55,6 +57,25 @@ def test_points_that_a_result_lacks_are_grey():
     pixels = np.asarray(view.picture(np.ones((40, 100)), LAT[10:-10], LON[10:-10], BLUE_TO_RED))
     assert (pixels[3, 100] == 190).all()
     assert is_red(pixels[50, 105])
+
+
+def test_a_globe_looks_the_same_from_whatever_longitude_it_is_counted():
+    values = np.cos(np.radians(LON)) * np.cos(np.radians(LAT))[:, None]
+    turned = Grid(LAT, LON - 180, "degrees_north", Geometry("pole", "periodic"))
+    whole = View.of(GLOBE, 200).picture(values[2:-2], LAT[2:-2], LON, BLUE_TO_RED)
+    cut = View.of(turned, 200).picture(
+        np.roll(values, 60, axis=1)[2:-2, 2:-2], LAT[2:-2], LON[2:-2] - 180, BLUE_TO_RED
+    )
+    same = (np.asarray(whole) == np.asarray(cut)).all(axis=-1)
+    assert same.mean() > 0.95  # all but the meridians that the second lacks
+
+
+def test_lead_times_are_told_and_shown_in_their_order():
+    leads = pd.to_timedelta([0, 48, 240], "h")
+    field = xr.DataArray(0.0, coords={"time": leads[2].to_timedelta64()})
+    assert time_text(field) == "time 10 days 00:00:00"
+    values = pd.DataFrame({"series": "a", "time": leads.astype(str), "method": "bicubic"})
+    assert list(charts._positions(values, values, ["a"])) == [0, 1, 2]
 
 
 def test_plane_is_shown_as_it_is():

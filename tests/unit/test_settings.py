@@ -67,6 +67,7 @@ def settings(**sections):
         ({"source": {"every": 0}}, "source.every is 0"),
         ({"source": {"format": "excel"}}, "source.format is 'excel'"),
         ({"source": {"periodic": ["time"]}}, "source.periodic.0 is 'time'"),
+        ({"source": {"variables": ["divergence"]}}, "divergence, which needs simulate.time_step"),
         ({"methods": ["spectral"]}, "methods name no network"),
         (
             {"apply": CONSISTENT, "train_3d": {"network": "study_3d"}},

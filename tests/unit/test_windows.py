@@ -154,6 +154,20 @@ def test_truth_of_a_patch_lies_where_the_networks_output_lies(name, geometry):
     assert any(beyond) == (geometry is GLOBE and reach.extends)
 
 
+@pytest.mark.parametrize("lat", ["periodic", "edge"])
+def test_patches_go_around_a_plane_that_is_periodic_in_lat(lat):
+    frames = series(9, 1, 0)
+    reach = build_network("skip_3d", 1, 1).reach
+    samples = Samples((frames,), (frames,), reach, AS_IS, Geometry(lat, "periodic"))
+    batches = draw_epoch(samples, 4, settings(patch_points=8, patches_per_frame=20), 0, 1)
+    patches = [patch for batch in batches for patch in batch]
+    assert any(patch.top + patch.lat > frames.shape[-2] for patch in patches) == (lat != "edge")
+    for patch in patches:
+        given, truth = samples.batch([patch])
+        trim = reach.trim
+        np.testing.assert_array_equal(truth[0, 0], given[0, 0, 2, trim:-trim, trim:-trim])
+
+
 @pytest.mark.parametrize("name", ["skip_2d", "skip_3d"])
 def test_each_variable_is_scaled_by_its_own_limits(name):
     frames = np.concatenate([series(9, 1, 0), -100 - 10 * series(9, 1, 0)], axis=1)

@@ -157,7 +157,7 @@ def as_markdown():
         "When one key of the config changes, with the embedded source and all `methods`. Made and",
         "checked against Snakemake's own dry run by `tests/workflow/test_reruns.py`. Ranks, GPUs, memory and hours",
         "are not in the config and rerun nothing; nor does the order of keys, a comment, or touching",
-        "a file. `split.test_fraction` is used only where `source.test` names no series,",
+        "a settings file. `split.test_fraction` is used only where `source.test` names no series,",
         "`train_joint` only where `methods` name `joint`, which by default they do not; `pretrain_2d`",
         "only where `train_2d.first_layer` is `pretrained`: then its keys run it, `train_2d` and what",
         "follows. A file that `train_2d.first_layer` names runs `train_2d` when it is newer.",

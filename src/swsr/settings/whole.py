@@ -82,6 +82,11 @@ class Settings(Strict):
             raise ValueError(
                 f"source.variables: the simulation has no {min(unknown)!r}, but {SIMULATED}"
             )
+        if "divergence" in self.source.variables and self.simulate.time_step_minutes > 5:
+            raise ValueError(
+                "source.variables name divergence, which needs simulate.time_step_minutes of 5 or "
+                f"less, not {self.simulate.time_step_minutes:g}"
+            )
         lat, lon = GRIDS[self.simulate.grid]
         scale = self.downscale.scale
         if lat % scale or lon % scale:

@@ -63,14 +63,23 @@ class _Study:
         """Of the grid of the test series."""
         return make_modes(Grid.of(self.open("truth", next(iter(self.tests())))))
 
-    @cached_property
-    def normal(self) -> dict[str, np.ndarray]:
-        """Mean of each variable over all training frames, (lat, lon)."""
-        parts = []
-        for name in self.series:
-            ranges = self.sets(name)
-            if "train" in ranges:
-                parts.append(self.open("truth", name).isel(time=ranges["train"]))
+    def like(self, truth: xr.Dataset) -> tuple[str, ...]:
+        """Training series on the points of some frames."""
+        return tuple(
+            name
+            for name in self.series
+            if "train" in self.sets(name) and _on_points_of(self.open("truth", name), truth)
+        )
+
+    def normal(self, names: tuple[str, ...], truth: xr.Dataset) -> dict[str, np.ndarray]:
+        """Mean of each variable over the training frames of some series, (lat, lon).
+
+        Not a number where there is no series: then on the points of `truth`.
+        """
+        if not names:
+            nowhere = np.full((truth.sizes["lat"], truth.sizes["lon"]), np.nan)
+            return dict.fromkeys(self.card.variables, nowhere)
+        parts = [self.open("truth", name).isel(time=self.sets(name)["train"]) for name in names]
         total = sum(part.sizes["time"] for part in parts)
         sums = {
             name: [part[name].sum("time", dtype="float64").values for part in parts]
@@ -78,13 +87,9 @@ class _Study:
         }
         return {name: np.sum(each, axis=0) / total for name, each in sums.items()}
 
-    def normal_for(self, series: str) -> dict[str, np.ndarray]:
-        """`normal`; not a number for a series on other points than those of the training."""
-        trained_on = next(name for name, role in self.series.items() if role == "train")
-        ours, theirs = self.open("truth", series), self.open("truth", trained_on)
-        if all(np.allclose(ours[dim], theirs[dim]) for dim in ("lat", "lon")):
-            return self.normal
-        return {name: np.full_like(mean, np.nan) for name, mean in self.normal.items()}
+
+def _on_points_of(ours: xr.Dataset, theirs: xr.Dataset) -> bool:
+    return all(np.allclose(ours[dim], theirs[dim]) for dim in ("lat", "lon"))
 
 
 def evaluate(
@@ -155,11 +160,15 @@ def _score(study: _Study) -> Iterator[dict[str, object]]:
     inner = slice(TRIM_POINTS, -TRIM_POINTS)
     # Only methods that need no pack have every frame of a set.
     crops: dict[bool, tuple[Points, ...]] = {True: ("inner",), False: ("inner", "all")}
+    means: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
     for name in study.series:
-        truth, normal = study.open("truth", name), study.normal_for(name)
+        truth = study.open("truth", name)
+        like = study.like(truth)
+        if like not in means:
+            means[like] = study.normal(like, truth)
         normals = {
-            "all": normal,
-            "inner": {variable: mean[inner, inner] for variable, mean in normal.items()},
+            "all": means[like],
+            "inner": {variable: mean[inner, inner] for variable, mean in means[like].items()},
         }
         for part, frames in study.sets(name).items():
             for method in study.methods:
