@@ -254,3 +254,17 @@ def test_something_else_is_not_overwritten(networks, coarse, tmp_path):
     assert "exists, and is not a result of swsr" in done.stderr
     done = run_swsr("apply", networks[0], coarse, tmp_path / "fine.tiff")
     assert "give a name that ends with .zarr or .nc" in done.stderr
+
+
+def test_result_without_its_manifest_is_made_again_but_nobodys_json_removed(
+    networks, coarse, tmp_path
+):
+    """Snakemake removes the manifest before it makes a result again."""
+    apply(networks[0], coarse, tmp_path / "fine.zarr")
+    (tmp_path / "fine.json").unlink()
+    assert "frames of" in apply(networks[0], coarse, tmp_path / "fine.zarr")
+    (tmp_path / "mine.json").write_text("{}")
+    done = run_swsr("apply", networks[0], coarse, tmp_path / "mine.zarr")
+    assert done.returncode == 1
+    assert "mine.json: exists, and is not a result of swsr" in done.stderr
+    assert (tmp_path / "mine.json").read_text() == "{}"

@@ -22,7 +22,7 @@ from swsr.settings import (
     without_password,
 )
 from swsr.sources.files import open_files
-from swsr.zarr_io import Layout, read_manifest, store_path, write_netcdf
+from swsr.zarr_io import Layout, is_manifest, is_store_of_swsr, store_path, write_netcdf
 
 _CHUNK_FRAMES = 8
 """Frames of the result that are computed and written together, where no settings say so."""
@@ -147,12 +147,9 @@ def _manifest(output: Path) -> Path:
     if output.suffix == ".nc":
         return output.with_name(f".{output.stem}.json")
     manifest = output.with_suffix(".json")
-    for path in (output, manifest):
-        try:
-            if path.exists():
-                read_manifest(manifest)
-        except ValueError:
-            raise ValueError(f"{path}: exists, and is not a result of swsr: move it") from None
+    for path, ours in ((output, is_store_of_swsr), (manifest, is_manifest)):
+        if path.exists() and not ours(path):
+            raise ValueError(f"{path}: exists, and is not a result of swsr: move it")
     return manifest
 
 

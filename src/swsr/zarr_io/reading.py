@@ -67,6 +67,23 @@ def read_manifest(manifest: Path) -> dict[str, Any]:
         ) from None
 
 
+def is_manifest(path: Path) -> bool:
+    """Whether a file is the manifest of a store."""
+    try:
+        read_manifest(path)
+    except ValueError:
+        return False
+    return True
+
+
+def is_store_of_swsr(path: Path) -> bool:
+    """Whether a stage wrote a store, whose manifest Snakemake may have removed to make it again."""
+    try:
+        return "swsr" in json.loads((path / "zarr.json").read_text())["attributes"]
+    except (OSError, ValueError, KeyError):
+        return False
+
+
 @dataclass(frozen=True)
 class Layout:
     """How frames lie in the files of a store.
