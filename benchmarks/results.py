@@ -3,8 +3,8 @@
     python benchmarks/results.py half [--cores 2] [--experiments ours residual srcnn fsrcnn edsr]
 
 Results that are there already are not made again, so that an interrupted run goes on. With
-`--experiments` only those run, and the page says which did not; the targets need those above. A
-training has one rank, and an evaluation one thread: as many as there are cores run side by side.
+`--experiments` only those run, or none, and the page says which did not. A training has one rank,
+and an evaluation one thread: as many as there are cores run side by side.
 """
 
 import argparse
@@ -136,12 +136,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("study", choices=["half", "paper"])
     parser.add_argument("--cores", default="2")
-    parser.add_argument("--experiments", nargs="+", help="default: all")
+    parser.add_argument(
+        "--experiments", nargs="*", help="default: all; none: the study's own alone"
+    )
     given = parser.parse_args()
     config = yaml.safe_load((ROOT / "studies" / f"{given.study}.yaml").read_text())
-    left_out = sorted(
-        config["experiments"].keys() - set(given.experiments or config["experiments"])
-    )
+    wanted = config["experiments"] if given.experiments is None else given.experiments
+    left_out = sorted(config["experiments"].keys() - set(wanted))
     for name in left_out:
         del config["experiments"][name]
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
@@ -150,7 +151,8 @@ def main() -> None:
         subprocess.run(
             ["snakemake", "--cores", given.cores, "--rerun-incomplete", "--configfile", file.name,
              "--set-threads", *(f"{rule}=1" for rule in (*TRAININGS, "evaluate")),
-             "--set-resources", *(f"{rule}:tasks=1" for rule in TRAININGS)],
+             "--set-resources", *(f"{rule}:tasks=1" for rule in TRAININGS),
+             "--", "all", f"results/{given.study}/compare/table.md"],
             cwd=ROOT, check=True,
         )  # fmt: skip
     PAGE.write_text(put(PAGE.read_text(), given.study, page(given.study, left_out)))
