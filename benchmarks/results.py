@@ -79,7 +79,8 @@ def compression(results: Path, rows: pd.DataFrame) -> str:
             psnr, gain = mean.loc[(name, "network_2d")]
             figures = [f"{ratio:.0f}", f"{psnr - gain:.2f}", f"{psnr:.2f}", f"{gain:+.2f}"]
             lines.append([f"`{name}`", *figures])
-    return table(["frames", "bits fewer by", "before (dB)", "restored (dB)", "gain (dB)"], lines)
+    header = ["frames", "bits fewer by", "before (dB)", "restored (dB)", "gain (dB)"]
+    return "### Compression against contraction\n\n" + table(header, lines) if lines else ""
 
 
 def all_records(results: Path) -> list[dict[str, Any]]:
@@ -100,7 +101,7 @@ def busy_minutes(records: list[dict[str, Any]]) -> float:
     return seconds / 60
 
 
-def page(study: str, left_out: list[str]) -> str:
+def page(study: str, ran: list[str], left_out: list[str]) -> str:
     """What stands between the markers of a study."""
     results = ROOT / "results" / study
     rows = pd.read_csv(results / "compare" / "table.csv")
@@ -108,10 +109,11 @@ def page(study: str, left_out: list[str]) -> str:
     commits = sorted({str(record["commit"]) for record in records})
     hours = sum(record["seconds"] * record["ranks"] for record in records) / 3600
     made = machine()
+    asked = f" --experiments {' '.join(ran)}".rstrip() if left_out else ""
     origin = (
-        f"`python benchmarks/results.py {study}`, {made['date']}, {made['processor']}, commit "
-        f"{', '.join(commits)}: {busy_minutes(records):.0f} min in which results were made, which "
-        f"together took {hours:.1f} h of a core.\n"
+        f"`python benchmarks/results.py {study}{asked}`, {made['date']}, {made['processor']}, "
+        f"commit {', '.join(commits)}: {busy_minutes(records):.0f} min in which results were made, "
+        f"which together took {hours:.1f} h of a core.\n"
     )
     if left_out:
         origin += f"\nNot run: {', '.join(left_out)}.\n"
@@ -123,7 +125,6 @@ def page(study: str, left_out: list[str]) -> str:
             targets(rows),
             "### All experiments\n",
             compared,
-            "### Compression against contraction\n",
             compression(results, rows),
             "### The study's networks, first seed, in the study's layout\n",
             study_tables,
@@ -155,7 +156,8 @@ def main() -> None:
              "--", "all", f"results/{given.study}/compare/table.md"],
             cwd=ROOT, check=True,
         )  # fmt: skip
-    PAGE.write_text(put(PAGE.read_text(), given.study, page(given.study, left_out)))
+    text = page(given.study, sorted(config["experiments"]), left_out)
+    PAGE.write_text(put(PAGE.read_text(), given.study, text))
 
 
 if __name__ == "__main__":
