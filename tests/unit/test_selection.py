@@ -46,7 +46,7 @@ def test_ends_are_included_in_single_precision(first, last):
 
 
 @pytest.mark.parametrize("wanted", [6, "6", "6h", "6 hours", "0.25D"])
-def test_lead_times_are_numbers_in_the_unit_of_the_file_or_say_theirs(tmp_path, wanted):
+def test_lead_times_are_numbers_in_the_unit_of_the_file_or_say_theirs(wanted):
     leads = frames([0.0, 1.0], time=pd.to_timedelta(np.arange(5) * 3, "h"))
     leads["time"].encoding = {"units": "hours"}
     assert pick_times(leads, {"time": (3, wanted)}, 1, "file").sizes["time"] == 2

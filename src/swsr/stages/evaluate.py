@@ -63,12 +63,20 @@ class _Study:
         """Of the grid of the test series."""
         return make_modes(Grid.of(self.open("truth", next(iter(self.tests())))))
 
+    @cached_property
+    def trained_on(self) -> dict[str, xr.Dataset]:
+        """Training frames of each series that has such."""
+        sets = {name: self.sets(name) for name in self.series}
+        return {
+            name: self.open("truth", name).isel(time=parts["train"])
+            for name, parts in sets.items()
+            if "train" in parts
+        }
+
     def like(self, truth: xr.Dataset) -> tuple[str, ...]:
         """Training series on the points of some frames."""
         return tuple(
-            name
-            for name in self.series
-            if "train" in self.sets(name) and _on_points_of(self.open("truth", name), truth)
+            name for name, frames in self.trained_on.items() if _on_points_of(frames, truth)
         )
 
     def normal(self, names: tuple[str, ...], truth: xr.Dataset) -> dict[str, np.ndarray]:
@@ -79,7 +87,7 @@ class _Study:
         if not names:
             nowhere = np.full((truth.sizes["lat"], truth.sizes["lon"]), np.nan)
             return dict.fromkeys(self.card.variables, nowhere)
-        parts = [self.open("truth", name).isel(time=self.sets(name)["train"]) for name in names]
+        parts = [self.trained_on[name] for name in names]
         total = sum(part.sizes["time"] for part in parts)
         sums = {
             name: [part[name].sum("time", dtype="float64").values for part in parts]
