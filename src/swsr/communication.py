@@ -71,6 +71,11 @@ class HorovodCommunicator(Communicator):
     def __init__(self) -> None:
         # Importing horovod.torch only when asked for: it is not installed everywhere.
         self._hvd = importlib.import_module("horovod.torch")
+        import torch
+
+        # Milliseconds between looks for messages, 1 by default: more than a step takes on a GPU.
+        if torch.cuda.is_available():
+            os.environ.setdefault("HOROVOD_CYCLE_TIME", "0.1")
         self._hvd.init()
         self.rank, self.size = self._hvd.rank(), self._hvd.size()
 
@@ -191,7 +196,8 @@ def start(backend: Backend, ranks: int) -> Communicator:
             f"--communication {backend} found {communicator.size} ranks, not {ranks}: start it "
             "with mpirun, srun or horovodrun with as many processes as --ranks says"
         )
-    return communicator
+    # One rank has nobody to wait for: Horovod alone would take a millisecond a message.
+    return communicator if ranks > 1 else Communicator()
 
 
 def launched_rank() -> int:

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from swsr.geometry import Frames
-from swsr.joint import NetworkJoint
+from swsr.joint import NetworkJoint, pack_frames
 from swsr.layers import Reach
 from swsr.networks import Network
 
-_BATCH_POINTS = {"cpu": 2**14, "cuda": 2**16}
+_BATCH_POINTS = {"cpu": 2**14, "cuda": 2**19}
 """Points of input that go through a network at once: on a CPU, what its caches hold, as new memory
 for more takes longer than the layers; on a GPU, what keeps it busy."""
 
@@ -66,7 +66,6 @@ def packs(frames: Frames, num_frames: int) -> Frames:
     return np.moveaxis(view, -1, 2)
 
 
-@torch.inference_mode()
 def apply_network(
     network: Network,
     samples: Frames,
@@ -88,8 +87,8 @@ def apply_network(
     device
         Where to compute.
     consecutive
-        Whether samples follow on each other: a joint network then reads frames that packs share
-        once.
+        Whether samples follow on each other: frames that packs share then travel to the device, and
+        go through a joint network's layers, once.
 
     Returns
     -------
@@ -99,6 +98,7 @@ def apply_network(
     num_lat, num_lon = samples.shape[-2:]
     size = [(points - 2 * reach.trim) * reach.scale for points in (num_lat, num_lon)]
     result = np.empty((*samples.shape[:2], *size), dtype="float32")
+    # Not in inference mode, which would make weights that no training can go on with.
     network.to(device)
     area = min(window_points, num_lat) * min(window_points, num_lon)
     batches = _batches(len(samples), _BATCH_POINTS[device.type] // area, reach)
@@ -106,12 +106,21 @@ def apply_network(
         windows(num_lat, window_points, reach), windows(num_lon, window_points, reach)
     ):
         for part in batches:
-            given = np.array(samples[part, ..., lat.read, lon.read])
-            if consecutive and isinstance(network, NetworkJoint):
-                given = _as_run(given)
-            output = network(torch.from_numpy(given).to(device))[..., lat.keep, lon.keep]
-            result[part, :, lat.place, lon.place] = output.cpu().numpy()
+            given = samples[part, ..., lat.read, lon.read]
+            output = _apply(network, given, device, consecutive=consecutive)
+            kept = output[..., lat.keep, lon.keep]
+            result[part, :, lat.place, lon.place] = kept.cpu().numpy()
     return result
+
+
+@torch.inference_mode()
+def _apply(
+    network: Network, samples: Frames, device: torch.device, *, consecutive: bool
+) -> torch.Tensor:
+    if not consecutive or network.reach.num_frames == 1:
+        return network(torch.from_numpy(np.array(samples)).to(device))
+    run = torch.from_numpy(_as_run(samples)).to(device)
+    return network(run if isinstance(network, NetworkJoint) else pack_frames(run))
 
 
 def _as_run(consecutive: Frames) -> Frames:

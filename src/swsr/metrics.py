@@ -13,6 +13,9 @@ from torch import Tensor
 
 from swsr.grids import area_mean
 
+_K1, _K2, _DEVIATION, _WINDOW = 0.01, 0.03, 1.5, 5
+"""Of SSIM: constants, the window's standard deviation, and its points on a side of the middle."""
+
 
 def mse(frames: Tensor, truth: Tensor) -> Tensor:
     """Mean squared error of each frame: (n, variables, lat, lon) twice -> (n,).
@@ -38,16 +41,45 @@ def ssim_map(frames: Tensor, truth: Tensor) -> Tensor:
 
     Wang et al. (2004, IEEE Trans. Image Processing 13, eq. 13): Gaussian window of 11 points with
     a standard deviation of 1.5, K1 = 0.01, K2 = 0.03, data range 1; beyond the edges frames go on
-    mirrored. Frames must have at least 11 points along lat and lon.
+    mirrored. Frames must have at least 11 points along lat and lon. On a GPU, where scikit-image
+    computes nothing, in float64.
     """
+    if frames.is_cuda:
+        return _ssim_map(frames.double(), truth.double())
     images = [
         structural_similarity(
-            frame, wanted, channel_axis=0, gaussian_weights=True, sigma=1.5,
+            frame, wanted, channel_axis=0, gaussian_weights=True, sigma=_DEVIATION, K1=_K1, K2=_K2,
             use_sample_covariance=False, data_range=1.0, full=True,
         )[1]
         for frame, wanted in zip(frames.numpy(), truth.numpy(), strict=True)
     ]  # fmt: skip
     return torch.from_numpy(np.stack(images))
+
+
+def _ssim_map(frames: Tensor, truth: Tensor) -> Tensor:
+    """The same by torch alone, on any device."""
+    ours, theirs = _gaussian(frames), _gaussian(truth)
+    products = ours * theirs
+    squares = ours.square() + theirs.square()
+    covariances = _gaussian(frames * truth) - products
+    variances = _gaussian(frames.square() + truth.square()) - squares
+    means = (2 * products + _K1**2) / (squares + _K1**2)
+    return means * (2 * covariances + _K2**2) / (variances + _K2**2)
+
+
+def _gaussian(frames: Tensor) -> Tensor:
+    """Weighted means over the window around each point."""
+    offsets = torch.arange(-_WINDOW, _WINDOW + 1, dtype=frames.dtype, device=frames.device)
+    weights = torch.exp(-0.5 * (offsets / _DEVIATION) ** 2)
+    weights /= weights.sum()
+    for dim in (-2, -1):
+        size = frames.shape[dim]
+        first, last = (
+            frames.narrow(dim, start, _WINDOW).flip(dim) for start in (0, size - _WINDOW)
+        )
+        mirrored = torch.cat([first, frames, last], dim)
+        frames = sum(w * mirrored.narrow(dim, n, size) for n, w in enumerate(weights))
+    return frames
 
 
 def ssim(frames: Tensor, truth: Tensor) -> Tensor:

@@ -96,7 +96,7 @@ class Samples:
         return np.stack(inputs), np.stack(truths)
 
     def _cut(self, patch: "Patch") -> tuple[Frames, Frames]:
-        series, first = self._locate(patch.sample)
+        series, first = self.locate(patch.sample)
         reach, cut = self.reach, self.geometry.cut
         lat = range(patch.top - reach.margin, patch.top + patch.lat + reach.margin)
         lon = range(patch.left - reach.margin, patch.left + patch.lon + reach.margin)
@@ -111,7 +111,14 @@ class Samples:
         to_unit = self.scaling.to_unit
         return packs(to_unit(frames), reach.num_frames)[0], to_unit(truth)[0]
 
-    def _locate(self, sample: int) -> tuple[int, int]:
+    def beyond(self, lat: int, lon: int) -> tuple[bool, bool]:
+        """Whether patches of so many points may go beyond the last latitude, and longitude."""
+        edges, (num_lat, num_lon) = self.geometry, self.size
+        over = edges.lat == "periodic" and self.reach.extends and lat < num_lat
+        return over, edges.lon == "periodic" and self.reach.extends and lon < num_lon
+
+    def locate(self, sample: int) -> tuple[int, int]:
+        """The series of a sample, and the first of its frames there."""
         for series, count in enumerate(self.lengths):
             if sample < count:
                 return series, sample
@@ -190,9 +197,7 @@ def _place(
 ) -> list[Patch]:
     lat, lon = samples.size
     height, width = patch_points or lat, patch_points or lon
-    edges, extends = samples.geometry, samples.reach.extends
-    over = edges.lat == "periodic" and extends and height < lat
-    around = edges.lon == "periodic" and extends and width < lon
+    over, around = samples.beyond(height, width)
     tops = random.integers(0, lat if over else lat - height + 1, size=len(order))
     lefts = random.integers(0, lon if around else lon - width + 1, size=len(order))
     return [

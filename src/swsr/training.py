@@ -2,10 +2,7 @@
 
     build -> resume -> (epoch: draw, step, validate, checkpoint)* -> evaluate
 
-Each rank computes its part of every global batch; gradients are summed over ranks, with the loss
-divided by the points of the whole batch. One, two or four ranks thus take the same steps to
-rounding, whatever the number of samples. The networks are small (50 to 250 kB), so that all
-gradients travel in one message: there is nothing to overlap, only latency to pay once.
+What a step is stands in `steps`.
 """
 
 import math
@@ -16,16 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from swsr import metrics
 from swsr.checkpoint import Checkpoints, Progress
 from swsr.communication import Communicator
 from swsr.inference import apply_network
-from swsr.losses import summed_loss
 from swsr.networks import Network
-from swsr.patches import Patch, Samples, draw_epoch, prefetch
+from swsr.patches import Samples, draw_epoch, prefetch
 from swsr.settings import Train
+from swsr.steps import Figures, Steps
 from swsr.stopping import stop_signals
 from swsr.transfer import parameter_groups
 
@@ -48,7 +44,8 @@ class Trainer:
 
     `chunk` is the number of frames in a chunk of the stores; `report` takes the rows of figures of
     all finished epochs, after each; `window_points` as in
-    `inference.apply_network`; `first_layer_rate` as in `transfer.parameter_groups`.
+    `inference.apply_network`; `first_layer_rate` as in `transfer.parameter_groups`;
+    `resident_bytes` as in `steps.Steps`.
     """
 
     network: Network
@@ -62,6 +59,7 @@ class Trainer:
     report: Callable[[list[dict[str, float]]], None]
     window_points: int
     first_layer_rate: float = 1.0
+    resident_bytes: int = 0
 
     def fit(self, checkpoints: Checkpoints, say: Callable[[str], None]) -> Progress:
         """Train to the last epoch, from the newest checkpoint that fits.
@@ -75,11 +73,17 @@ class Trainer:
         """
         self.network.to(self.device)
         groups = parameter_groups(self.network, self.first_layer_rate)
-        optimizer = torch.optim.Adam(groups, self.settings.learning_rate)
+        # In one kernel on a GPU, where each is started at the price of a small layer.
+        fused = self.device.type == "cuda"
+        optimizer = torch.optim.Adam(groups, self.settings.learning_rate, fused=fused)
         progress = self._resume(checkpoints, optimizer, say)
+        steps = Steps(
+            self.network, self.train, self.settings, self.communicator, self.device, optimizer,
+            self.resident_bytes,
+        )  # fmt: skip
         with stop_signals() as asked_to_stop:
             while progress.epoch < self.settings.epochs:
-                progress, stop = self._train_epoch(progress, optimizer, asked_to_stop)
+                progress, stop = self._train_epoch(progress, steps, optimizer, asked_to_stop)
                 self._save(checkpoints, optimizer, progress)
                 if stop:
                     raise InterruptedError(
@@ -115,6 +119,7 @@ class Trainer:
     def _train_epoch(
         self,
         progress: Progress,
+        steps: Steps,
         optimizer: torch.optim.Optimizer,
         asked_to_stop: Callable[[], bool],
     ) -> tuple[Progress, bool]:
@@ -127,23 +132,21 @@ class Trainer:
         epoch = progress.epoch + 1
         batches = draw_epoch(self.train, self.chunk, self.settings, self.seed, epoch)
         self.network.train()
-        parts = prefetch(self._load, batches[len(losses) :])
+        parts = prefetch(steps.load, batches[len(losses) :])
         for number, part in enumerate(parts, start=len(losses)):
             done = (progress.epoch + number / len(batches)) / self.settings.epochs
             for group in optimizer.param_groups:
                 group["lr"] = group["share"] * learning_rate(self.settings, done)
-            due = time.perf_counter() - started > _SAVE_EVERY_SECONDS
-            wishes = [asked_to_stop(), due]
-            loss, (stop, due) = self._step(part, len(batches[number]), optimizer, wishes)
-            losses.append(loss)
-            if not math.isfinite(loss):
-                raise ValueError(
-                    f"the loss is {loss} in epoch {epoch}, batch {number + 1}: "
-                    "use a smaller learning_rate"
-                )
-            if stop or due:
+            late = time.perf_counter() - started > _SAVE_EVERY_SECONDS
+            over = steps.take(part, len(batches[number]), [asked_to_stop(), late])
+            if any(any(wishes) for _, wishes in over):
+                over += steps.rest()
+                losses += _finite(over, epoch, len(losses))
                 seconds = progress.seconds + time.perf_counter() - started
+                stop = any(stopping for _, (stopping, _) in over)
                 return Progress(progress.epoch, progress.history, losses, seconds), stop
+            losses += _finite(over, epoch, len(losses))
+        losses += _finite(steps.rest(), epoch, len(losses))
         row = self._figures(epoch, losses)
         row["seconds"] = round(progress.seconds + time.perf_counter() - started, 3)
         return Progress(epoch, [*progress.history, row]), False
@@ -161,48 +164,6 @@ class Trainer:
             "validation_ssim": scores["ssim"],
         }
 
-    def _load(self, batch: list[Patch]) -> tuple[Tensor, Tensor] | None:
-        """The part of this rank of a global batch, which may be nothing."""
-        share = self.communicator.share(len(batch))
-        return self.train.batch([batch[index] for index in share]) if share else None
-
-    def _step(
-        self,
-        part: tuple[Tensor, Tensor] | None,
-        size: int,
-        optimizer: torch.optim.Optimizer,
-        wishes: list[bool],
-    ) -> tuple[float, list[bool]]:
-        """One step on a global batch; the mean loss over its points, and which wishes any rank has.
-
-        `part` is this rank's share of the `size` patches. Ranks stop and save after the same step,
-        without a message of its own.
-        """
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        optimizer.zero_grad(set_to_none=False)
-        loss = torch.zeros((), device=self.device)
-        if part is not None:
-            inputs, truths = (tensor.to(self.device) for tensor in part)
-            loss = summed_loss(self.settings.loss, self._forward(inputs), truths)
-            loss = loss / (truths[0].numel() * size)
-            loss.backward()
-        gradients = [
-            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-            for parameter in parameters
-        ]
-        notes = torch.stack([loss.detach(), *loss.new_tensor(wishes)])
-        message = self.communicator.sum(torch.cat([parameters_to_vector(gradients), notes]))
-        _put_gradients(parameters, message[: -len(notes)])
-        optimizer.step()
-        total, *wished = message[-len(notes) :].tolist()
-        return total, [wish > 0 for wish in wished]
-
-    def _forward(self, inputs: Tensor) -> Tensor:
-        """What the network makes of them, in float32 whatever its layers compute in."""
-        lower = self.settings.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=lower):
-            return self.network(inputs).float()
-
     def score(self, samples: Samples, at_most: int | None = None) -> dict[str, float]:
         """MSE, PSNR and SSIM of the network over whole frames, shared between ranks.
 
@@ -215,13 +176,25 @@ class Trainer:
         for first in range(0, len(share), _SCORED_AT_ONCE):
             inputs, truths = samples.whole(share[first : first + _SCORED_AT_ONCE])
             output = apply_network(self.network, inputs, self.window_points, self.device)
-            sums += _scores(torch.from_numpy(output), torch.from_numpy(truths))
+            frames, wanted = (torch.from_numpy(a).to(self.device) for a in (output, truths))
+            sums += _scores(frames, wanted)
         mse, similarity, frames = self.communicator.sum(sums).tolist()
         return {
             "mse": mse / frames,
             "psnr": metrics.psnr(mse / frames),
             "ssim": similarity / frames,
         }
+
+
+def _finite(figures: list[Figures], epoch: int, before: int) -> list[float]:
+    """The losses of steps that follow on `before` others of an epoch."""
+    losses = [loss for loss, _ in figures]
+    for number, loss in enumerate(losses, start=before + 1):
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"the loss is {loss} in epoch {epoch}, batch {number}: use a smaller learning_rate"
+            )
+    return losses
 
 
 def learning_rate(settings: Train, done: float) -> float:
@@ -234,15 +207,7 @@ def learning_rate(settings: Train, done: float) -> float:
     return settings.learning_rate * (0.01 + 0.99 * (1 + math.cos(angle)) / 2)
 
 
-def _put_gradients(parameters: list[torch.nn.Parameter], message: Tensor) -> None:
-    gradients = [torch.empty_like(parameter) for parameter in parameters]
-    vector_to_parameters(message, gradients)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
-
-
 def _scores(frames: Tensor, truth: Tensor) -> Tensor:
     """Sums over frames of MSE and SSIM, and the number of frames."""
-    count = torch.tensor(float(len(frames)))
-    sums = [metrics.mse(frames, truth).sum(), metrics.ssim(frames, truth).sum(), count]
-    return torch.stack(sums).double()
+    sums = [metrics.mse(frames, truth).sum(), metrics.ssim(frames, truth).sum()]
+    return torch.tensor([*sums, len(frames)], dtype=torch.float64)

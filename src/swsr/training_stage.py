@@ -145,6 +145,7 @@ def _trainer(
         first_layer_rate=(
             choices.train.first_layer_rate if isinstance(choices.train, Train2d) else 1.0
         ),
+        resident_bytes=run.cache_mb * 2**20,
     )
 
 

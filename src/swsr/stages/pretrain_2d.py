@@ -55,6 +55,7 @@ def pretrain_2d(settings: Path, output: Path, run: Run) -> None:
         device=run.device,
         report=report_to(output, choices.train.epochs, run),
         window_points=run.window_points,
+        resident_bytes=run.cache_mb * 2**20,
     )
     fit_and_write(trainer, _card(choices, pictures), output, run)
 

@@ -1,0 +1,186 @@
+"""What keeps a GPU busy: steps replayed as graphs, frames that lie there, figures read late.
+
+The networks are small: their layers take a GPU less time than Python takes to ask for them.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from swsr.patches import Patch, Samples, Source
+
+_WARM_UP = 3
+"""Calls before a graph is captured, in which libraries choose kernels and take memory."""
+
+
+class Replayed:
+    """A function of tensors and a number as CUDA graphs, one for each of their shapes and numbers.
+
+    Hundreds of kernels then start with one call. The result lies in memory that the next call
+    writes to.
+
+    Parameters
+    ----------
+    function
+        Gives a tensor; on a GPU, without a look at any value.
+    device
+        The GPU.
+    """
+
+    def __init__(self, function: Callable[..., Tensor], device: torch.device) -> None:
+        self._function, self._device = function, device
+        self._graphs: dict[object, tuple[torch.cuda.CUDAGraph, list[Tensor], Tensor]] = {}
+
+    def __call__(self, *tensors: Tensor, number: int) -> Tensor:
+        """The function's result; tensors may lie on the CPU."""
+        key = (number, *(tensor.shape for tensor in tensors))
+        if key not in self._graphs:
+            self._graphs[key] = self._capture([t.to(self._device) for t in tensors], number)
+        graph, places, result = self._graphs[key]
+        for place, tensor in zip(places, tensors, strict=True):
+            place.copy_(tensor, non_blocking=True)
+        graph.replay()
+        return result
+
+    def _capture(
+        self, places: list[Tensor], number: int
+    ) -> tuple[torch.cuda.CUDAGraph, list[Tensor], Tensor]:
+        beside, before = torch.cuda.Stream(), torch.cuda.current_stream()
+        beside.wait_stream(before)
+        with torch.cuda.stream(beside):
+            for _ in range(_WARM_UP):
+                self._function(*places, number=number)
+        before.wait_stream(beside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            result = self._function(*places, number=number)
+        return graph, places, result
+
+
+class ResidentSamples:
+    """Samples whose frames lie on a device, extended beyond their edges and scaled.
+
+    Parameters
+    ----------
+    samples
+        Whose frames are read, once.
+    lat, lon
+        Points of a patch, of which all have as many.
+    device
+        Where the frames are to lie.
+    """
+
+    def __init__(self, samples: Samples, lat: int, lon: int, device: torch.device) -> None:
+        self._samples, self._patch = samples, (lat, lon)
+        reach, (num_lat, num_lon) = samples.reach, samples.size
+        over, around = samples.beyond(lat, lon)
+        last_lat, last_lon = num_lat + over * lat, num_lon + around * lon
+        margin, scale, lost = reach.margin, reach.scale, self._lost
+        self._low = self._read(
+            samples.inputs,
+            range(-margin, last_lat + margin),
+            range(-margin, last_lon + margin),
+            device,
+        )
+        self._high = self._read(
+            samples.truths,
+            range(lost, last_lat * scale - lost),
+            range(lost, last_lon * scale - lost),
+            device,
+        )
+
+    @staticmethod
+    def bytes(samples: Samples) -> int:
+        """What the frames of samples take, margins not counted."""
+        return sum(4 * torch.Size(s.shape).numel() for s in (*samples.inputs, *samples.truths))
+
+    def places(self, patches: list[Patch]) -> Tensor:
+        """First frame, first lat and first lon of each patch: (n, 3), on the CPU."""
+        starts, frames = [], 0
+        for source in self._samples.inputs:
+            starts.append(frames)
+            frames += source.shape[0]
+        located = [self._samples.locate(patch.sample) for patch in patches]
+        return torch.tensor(
+            [
+                (starts[series] + first, patch.top, patch.left)
+                for (series, first), patch in zip(located, patches, strict=True)
+            ]
+        )
+
+    def batch(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Samples.batch`, of patches at these places."""
+        frame, top, left = places.unbind(1)
+        reach, (lat, lon) = self._samples.reach, self._patch
+        margin, scale, lost = reach.margin, reach.scale, self._lost
+        inputs = _take(
+            self._low, frame, reach.num_frames, (top, lat + 2 * margin), (left, lon + 2 * margin)
+        )
+        truths = _take(
+            self._high,
+            frame + reach.num_frames // 2,
+            1,
+            (top * scale, lat * scale - 2 * lost),
+            (left * scale, lon * scale - 2 * lost),
+        )
+        return inputs if reach.num_frames > 1 else inputs.squeeze(2), truths.squeeze(2)
+
+    @property
+    def _lost(self) -> int:
+        """Points of output that the network takes off each side."""
+        reach = self._samples.reach
+        return (reach.trim - reach.margin) * reach.scale
+
+    def _read(
+        self, sources: tuple[Source, ...], lat: range, lon: range, device: torch.device
+    ) -> Tensor:
+        samples = self._samples
+        frames = [
+            torch.from_numpy(
+                samples.scaling.to_unit(samples.geometry.cut(source[n : n + 1], lat, lon))
+            ).to(device)
+            for source in sources
+            for n in range(source.shape[0])
+        ]
+        return torch.cat(frames)
+
+
+def _take(
+    frames: Tensor,
+    first: Tensor,
+    count: int,
+    lat: tuple[Tensor, int],
+    lon: tuple[Tensor, int],
+) -> Tensor:
+    """From each place so many consecutive frames, rows and columns.
+
+    (frames, variables, lat, lon) -> (n, variables, count, rows, columns).
+    """
+
+    def numbers(start: Tensor, length: int) -> Tensor:
+        return start[:, None] + torch.arange(length, device=start.device)
+
+    variables = torch.arange(frames.shape[1], device=frames.device)
+    return frames[
+        numbers(first, count)[:, None, :, None, None],
+        variables[:, None, None, None],
+        numbers(*lat)[:, None, None, :, None],
+        numbers(*lon)[:, None, None, None, :],
+    ]
+
+
+def read_later(values: Tensor) -> Callable[[], list[float]]:
+    """Ask for a few values now, and get them later without a wait for what was asked for since."""
+    if not values.is_cuda:
+        return values.tolist
+    here = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    here.copy_(values, non_blocking=True)
+    arrived = torch.cuda.Event()
+    arrived.record()
+
+    def read() -> list[float]:
+        arrived.synchronize()
+        return here.tolist()
+
+    return read

@@ -1,0 +1,145 @@
+"""One step of training after another: gradients, their sum over ranks, the optimiser.
+
+Each rank computes its part of every global batch; gradients are summed over ranks, with the loss
+divided by the points of the whole batch. One, two or four ranks thus take the same steps to
+rounding, whatever the number of samples. The networks are small (50 to 250 kB), so that all
+gradients travel in one message: there is nothing to overlap, only latency to pay once.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from swsr.communication import Communicator
+from swsr.gpu import Replayed, ResidentSamples, read_later
+from swsr.losses import summed_loss
+from swsr.networks import Network
+from swsr.patches import Patch, Samples
+from swsr.settings import Train
+
+Part: TypeAlias = tuple[Tensor, ...] | None
+"""What this rank has of a global batch: inputs and truths, or the places of both; or nothing."""
+
+Figures: TypeAlias = tuple[float, list[bool]]
+"""Of a step: the mean loss over the points of its batch, and which wishes any rank had."""
+
+
+class Steps:
+    """Steps on batches of samples, of one network and one optimiser.
+
+    Parameters
+    ----------
+    network
+        On the device.
+    samples
+        Of the training set.
+    settings
+        `loss`, `precision` and `patch_points`.
+    communicator, device
+        The other ranks, and where to compute.
+    optimizer
+        Gets gradients, and takes a step, once per call of `take`.
+    resident_bytes
+        On a GPU, frames lie there if they take no more.
+
+    Attributes
+    ----------
+    behind
+        How many steps are started before the figures of the first of them are read.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        samples: Samples,
+        settings: Train,
+        communicator: Communicator,
+        device: torch.device,
+        optimizer: torch.optim.Optimizer,
+        resident_bytes: int,
+    ) -> None:
+        self._network, self._samples, self._settings = network, samples, settings
+        self._communicator, self._device, self._optimizer = communicator, device, optimizer
+        self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self.behind = 1 if device.type == "cuda" else 0
+        self._waiting: deque[Callable[[], list[float]]] = deque()
+        self._sizes = [parameter.numel() for parameter in self._parameters]
+        self._resident: ResidentSamples | None = None
+        self._compute: Callable[..., Tensor] = self._message
+        if device.type == "cuda":
+            self._compute = Replayed(self._message, device)
+            if ResidentSamples.bytes(samples) <= resident_bytes:
+                lat, lon = (settings.patch_points or points for points in samples.size)
+                self._resident = ResidentSamples(samples, lat, lon, device)
+
+    def load(self, batch: list[Patch]) -> Part:
+        """The part of this rank of a global batch, which may be nothing."""
+        patches = [batch[index] for index in self._communicator.share(len(batch))]
+        if not patches:
+            return None
+        if self._resident is not None:
+            return (self._resident.places(patches),)
+        return self._samples.batch(patches)
+
+    def take(self, part: Part, size: int, wishes: list[bool]) -> list[Figures]:
+        """A step on a global batch of `size` patches, of which `part` is this rank's.
+
+        All ranks learn which wishes any has after the same step, without a message of their own.
+
+        Returns
+        -------
+        Figures of steps that are over: on a GPU, which computes this one meanwhile, of the one
+        before.
+        """
+        noted = torch.tensor(wishes, dtype=torch.float32)
+        if part is None:
+            none = torch.zeros(sum(self._sizes) + 1, device=self._device)
+            message = torch.cat([none, noted.to(self._device)])
+        else:
+            message = self._compute(*map(self._ready, (*part, noted)), number=size)
+        message = self._communicator.sum(message)
+        *gradients, notes = message.split([*self._sizes, 1 + len(wishes)])
+        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+            parameter.grad = gradient.view_as(parameter)
+        self._optimizer.step()
+        self._waiting.append(read_later(notes))
+        return self._read(self.behind)
+
+    def rest(self) -> list[Figures]:
+        """Figures of all other steps, when they are over."""
+        return self._read(0)
+
+    def _read(self, at_most: int) -> list[Figures]:
+        """Figures of the first steps, until at most so many wait."""
+        found = []
+        while len(self._waiting) > at_most:
+            loss, *wished = self._waiting.popleft()()
+            found.append((loss, [wish > 0 for wish in wished]))
+        return found
+
+    def _ready(self, tensor: Tensor) -> Tensor:
+        """In memory from which a GPU copies while the program goes on."""
+        return tensor.pin_memory() if self._device.type == "cuda" else tensor
+
+    def _message(self, *part: Tensor, number: int) -> Tensor:
+        """Gradients of this rank's part, its share of the loss, and its wishes.
+
+        The loss is over the points of a batch of `number` patches.
+        """
+        *tensors, wishes = part
+        if self._resident is not None:
+            tensors = list(self._resident.batch(*tensors))
+        inputs, truths = tensors
+        loss = summed_loss(self._settings.loss, self._forward(inputs), truths)
+        loss = loss / (truths[0].numel() * number)
+        gradients = torch.autograd.grad(loss, self._parameters)
+        return torch.cat([*(g.reshape(-1) for g in gradients), loss.detach()[None], wishes])
+
+    def _forward(self, inputs: Tensor) -> Tensor:
+        """What the network makes of them, in float32 whatever its layers compute in."""
+        lower = self._settings.precision == "bfloat16"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=lower):
+            return self._network(inputs).float()
