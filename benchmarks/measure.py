@@ -123,9 +123,12 @@ def _plain(value: object) -> object:
 
 
 def _processor() -> str:
+    import torch
+
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]} ({len(names)} processors)" if names else platform.processor()
+    found = f"{names[0]} ({len(names)} processors)" if names else platform.processor()
+    return f"{torch.cuda.get_device_name()}, {found}" if torch.cuda.is_available() else found

@@ -4,15 +4,16 @@ A Dataset of whole frames, a DataLoader, eager layers of torch.nn in the default
 gets the same samples in the same order, so that its losses can be compared with ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
+from statistics import fmean
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from swsr.networks import Network, Network2d, build_network
-from swsr.patches import Samples, draw_epoch
+from swsr.patches import Patch, Samples, draw_epoch
 from swsr.settings import Train2d, Train3d
 from swsr.upsampling import Upsampling
 
@@ -31,6 +32,14 @@ class FrameDataset(Dataset):
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         (given,), (truth,) = self.samples.whole([number])
         return torch.from_numpy(given.copy()), torch.from_numpy(truth.copy())
+
+
+class PatchDataset(FrameDataset):
+    """The same of patches."""
+
+    def __getitem__(self, patch: Patch) -> tuple[Tensor, Tensor]:
+        given, truth = self.samples.batch([patch])
+        return given[0], truth[0]
 
 
 def choices(network: str, batch: int, precision: str = "float32") -> Train2d | Train3d:
@@ -80,21 +89,34 @@ def order(samples: Samples, settings: Train2d | Train3d) -> list[list[int]]:
     return [[patch.sample for patch in batch] for batch in batches]
 
 
-def train_plain(
-    network: nn.Module, samples: Samples, batches: Sequence[Sequence[int]], learning_rate: float
-) -> float:
-    """Train on the samples of each batch in turn; the mean of their losses."""
-    loader = DataLoader(FrameDataset(samples), batch_sampler=batches)
-    optimizer = torch.optim.Adam(network.parameters(), learning_rate)
+def plain_steps(
+    network: nn.Module,
+    data: Dataset,
+    batches: Sequence[Sequence[object]],
+    optimizer: torch.optim.Optimizer,
+    device: torch.device | None = None,
+) -> Iterator[float]:
+    """Train on the samples of each batch in turn, and give its loss.
+
+    On a GPU, samples come from processes of their own, by way of memory that it can copy from.
+    """
+    gpu = {"num_workers": 4, "pin_memory": True} if device else {}
     criterion = nn.MSELoss()
-    losses = []
-    for given, truth in loader:
+    for batch in DataLoader(data, batch_sampler=batches, **gpu):
+        given, truth = (tensor.to(device, non_blocking=True) for tensor in batch)
         optimizer.zero_grad()
         loss = criterion(network(given), truth)
         loss.backward()
         optimizer.step()
-        losses.append(loss.item())
-    return sum(losses) / len(losses)
+        yield loss.item()
+
+
+def train_plain(
+    network: nn.Module, data: Dataset, batches: Sequence, learning_rate: float
+) -> float:
+    """Mean loss of `plain_steps` with Adam."""
+    optimizer = torch.optim.Adam(network.parameters(), learning_rate)
+    return fmean(plain_steps(network, data, batches, optimizer))
 
 
 def frames_of(samples: Samples, numbers: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

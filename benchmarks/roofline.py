@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-_MATRIX = 1024
-_COPIED_MB = 128
+_MATRIX = {"cpu": 1024, "cuda": 8192}
+_COPIED_MB = {"cpu": 128, "cuda": 1024}
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,18 @@ def count_work(network: nn.Module, given: Tensor) -> Work:
     return Work(sum(flops), sum(moved))
 
 
-def ceilings() -> tuple[dict[str, Callable[[], object]], Work]:
+def ceilings(
+    device: torch.device | None = None,
+) -> tuple[dict[str, Callable[[], object]], Work]:
     """A matrix product and a copy to be timed, and the work in each."""
-    left, right = torch.rand(2, _MATRIX, _MATRIX)
-    product = torch.empty(_MATRIX, _MATRIX)
-    source = torch.rand(_COPIED_MB * 2**18)
+    kind, wait = ("cuda", torch.cuda.synchronize) if device else ("cpu", lambda: None)
+    size = _MATRIX[kind]
+    left, right = torch.rand(2, size, size, device=device)
+    product = torch.empty(size, size, device=device)
+    source = torch.rand(_COPIED_MB[kind] * 2**18, device=device)
     copy = torch.empty_like(source)
     things = {
-        "matrix product": lambda: torch.mm(left, right, out=product),
-        "copy": lambda: copy.copy_(source),
+        "matrix product": lambda: (torch.mm(left, right, out=product), wait()),
+        "copy": lambda: (copy.copy_(source), wait()),
     }
-    return things, Work(2 * _MATRIX**3, 2 * 4 * source.numel())
+    return things, Work(2 * size**3, 2 * 4 * source.numel())

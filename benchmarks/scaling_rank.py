@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from made_frames import samples, waves
-from plain_loop import SEED, choices, fresh, order, train_plain
+from plain_loop import SEED, FrameDataset, choices, fresh, order, train_plain
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -79,7 +79,7 @@ def ddp_epoch(name: str, num_frames: int, ranks: Communicator) -> dict[str, floa
     network = DistributedDataParallel(fresh(name))
     ranks.barrier()
     started = time.perf_counter()
-    train_plain(network, train, parts, settings.learning_rate)
+    train_plain(network, FrameDataset(train), parts, settings.learning_rate)
     return {"seconds": time.perf_counter() - started, "steps": len(parts)}
 
 

@@ -32,7 +32,7 @@ from measure import (
     table,
     target,
 )
-from plain_loop import SEED, choices, eager, frames_of, fresh, order, train_plain
+from plain_loop import SEED, FrameDataset, choices, eager, frames_of, fresh, order, train_plain
 from step_profile import kinds_of_step
 
 from swsr.checkpoint import Checkpoints
@@ -76,7 +76,8 @@ def plain_epoch(name: str, num_frames: int) -> float:
     """The same of the plain loop."""
     train, validation = data(name, num_frames)
     settings, network = choices(name, BATCH[name[-2:]]), eager(fresh(name))
-    loss = train_plain(network, train, order(train, settings), settings.learning_rate)
+    batches = order(train, settings)
+    loss = train_plain(network, FrameDataset(train), batches, settings.learning_rate)
     with torch.inference_mode():
         network(torch.from_numpy(validation.whole([0])[0].copy()))
     torch.save(network.state_dict(), io.BytesIO())
