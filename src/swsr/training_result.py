@@ -7,9 +7,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from swsr import communication
 from swsr.atomic import write_text
 from swsr.checkpoint import Card, Checkpoints, save_network
+from swsr.communication import Communicator
 from swsr.event_file import EventFile
 from swsr.model_card import model_card
 from swsr.networks import count_parameters
@@ -97,18 +100,34 @@ def report_to(output: Path, epochs: int, run: Run) -> Callable[[list[dict[str, f
 
 
 def check_ranks(train: Train, run: Run) -> None:
-    """Check that every rank gets an equal part of a batch.
+    """Check that every rank gets an equal part of a batch, and a GPU of its own if any has one.
 
     Raises
     ------
     ValueError
-        When the ranks do not divide it.
+        When the ranks do not divide the batch, or two would compute on one GPU, of which NCCL
+        makes an error that nobody understands.
     """
     batch, ranks = train.global_batch_size, run.communicator.size
     if batch % ranks:
         raise ValueError(
             f"global_batch_size {batch} is not divisible by {ranks} ranks: "
             "change one so that every rank gets an equal part"
+        )
+    if ranks > 1 and run.device.type == "cuda":
+        _check_gpus(str(torch.cuda.get_device_properties(run.device).uuid), run.communicator)
+
+
+def _check_gpus(uuid: str, communicator: Communicator) -> None:
+    """Compare the GPUs of all ranks by what is theirs alone in the world."""
+    known = torch.zeros(communicator.size, dtype=torch.float64)
+    # 48 bits, which a float64 holds exactly.
+    known[communicator.rank] = int(hashlib.sha256(uuid.encode()).hexdigest()[:12], 16)
+    different = len(communicator.sum(known).unique())
+    if different < communicator.size:
+        raise ValueError(
+            f"{communicator.size} ranks have {different} GPUs, but need one each: start fewer, as "
+            "`snakemake --set-resources train_2d:tasks=1 train_3d:tasks=1` does"
         )
 
 

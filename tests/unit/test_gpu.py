@@ -10,6 +10,7 @@ from tiny import make_stores, stage_settings, tiny_frames
 
 from swsr import metrics
 from swsr.checkpoint import load_network
+from swsr.communication import Communicator
 from swsr.geometry import Geometry
 from swsr.gpu import Replayed, ResidentSamples
 from swsr.networks import build_network
@@ -18,6 +19,7 @@ from swsr.run import Run
 from swsr.scaling import Scaling
 from swsr.settings import Train2d
 from swsr.steps import Steps
+from swsr.training_result import _check_gpus
 from swsr.training_stage import train
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -156,6 +158,34 @@ def test_training_on_a_gpu_repeats_resumes_and_ends_as_on_a_cpu(stage, tmp_path,
     )
     for key, value in ours.items():
         torch.testing.assert_close(value, theirs[key], atol=3e-3, rtol=0.05)
+
+
+@pytest.mark.parametrize("others", [["GPU-a", "GPU-b"], ["GPU-a", "GPU-c"], ["GPU-c", "GPU-c"]])
+def test_ranks_that_share_a_gpu_are_told(others):
+    """This is rank 2 of 3, on GPU-c."""
+
+    class Third(Communicator):
+        rank, size, tables = 2, 3, ()
+
+        def sum(self, values):
+            return values + torch.stack(self.tables).sum(dim=0) if self.tables else values
+
+    def table_of(rank, uuid):
+        kept = []
+        alone = Third()
+        alone.rank = rank
+        alone.sum = lambda values: kept.append(values) or torch.arange(3.0)
+        _check_gpus(uuid, alone)
+        return kept[0]
+
+    world = Third()
+    world.tables = [table_of(rank, uuid) for rank, uuid in enumerate(others)]
+    distinct = len({*others, "GPU-c"})
+    if distinct == 3:
+        _check_gpus("GPU-c", world)
+    else:
+        with pytest.raises(ValueError, match=f"3 ranks have {distinct} GPUs, but need one each"):
+            _check_gpus("GPU-c", world)
 
 
 def test_run_finds_the_device(monkeypatch):
