@@ -147,6 +147,8 @@ def of_training(case: Case, epochs: int, rates: dict[str, float]) -> dict[str, A
     work = count_work(trained(case.network).to(GPU), torch.as_tensor(whole).to(GPU))
     count = len(train) * case.patches_per_frame
     least = {key: 3 * count * getattr(work, key) / rate for key, rate in rates.items()}
+    if case.precision == "bfloat16":
+        least["bytes"] /= 2
     seconds, theirs = (median(row[0] for row in rows[1:]) for rows in (ours, plain))
     return {
         "samples": count, "seconds": seconds, "plain": theirs, "least": least,

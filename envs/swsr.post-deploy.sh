@@ -22,8 +22,12 @@ if command -v nvcc >/dev/null 2>&1 && "$prefix/bin/python" -c "$cuda"; then
     export HOROVOD_GPU_OPERATIONS=NCCL
     # Of CUDA, not of a wrapper on the path; and Horovod's C++11 is too old for CUDA 13 too.
     compiler=$(nvcc --dryrun -x cu /dev/null 2>&1 | sed -n 's/^#\$ _HERE_=//p')
-    export CUDA_HOME="${CUDA_HOME:-${compiler%/bin}}"
-    export HOROVOD_CUDA_HOME="${HOROVOD_CUDA_HOME:-$CUDA_HOME}"
+    if [ -z "${CUDA_HOME:-}" ] && [ -x "$compiler/nvcc" ]; then
+        export CUDA_HOME="${compiler%/bin}"
+    fi
+    if [ -x "${CUDA_HOME:-}/bin/nvcc" ]; then
+        export HOROVOD_CUDA_HOME="${HOROVOD_CUDA_HOME:-$CUDA_HOME}"
+    fi
     export NVCC_APPEND_FLAGS="${NVCC_APPEND_FLAGS:-} -std=c++17"
     if [ -z "${HOROVOD_NCCL_HOME:-}" ] && found=$("$prefix/bin/python" -c "$nccl" 2>/dev/null); then
         # The packages have the library without the name that linkers look for.

@@ -150,6 +150,12 @@ _TOOLS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
 }
 
 
+_NO_MEMORY = (
+    "the GPU has too little memory free: train on fewer or smaller patches at once "
+    "(global_batch_size, patch_points), or use a smaller --cache-mb or --window-points"
+)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one stage or tool and return the exit code."""
     options = _parse(arguments)
@@ -203,7 +209,10 @@ def _run_stage(stage: str, options: dict[str, Any], flags: dict[str, Any]) -> in
     except (ValueError, OSError) as error:
         communication.fail(communicator, " ".join(str(error).split("\n")), log.error)
         return 1
-    except Exception:
+    except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, which many stages never import
+            communication.fail(communicator, _NO_MEMORY, log.error)
+            return 1
         log.exception("a fault of swsr itself, please report it:")
         communication.fail(communicator, "stopped", log.error)
         return 1

@@ -3,6 +3,7 @@
 The networks are small: their layers take a GPU less time than Python takes to ask for them.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -30,13 +31,17 @@ class Replayed:
 
     def __init__(self, function: Callable[..., Tensor], device: torch.device) -> None:
         self._function, self._device = function, device
+        # Graphs never run side by side, so that one may use the memory of another.
+        self._pool = torch.cuda.graph_pool_handle()
         self._graphs: dict[object, tuple[torch.cuda.CUDAGraph, list[Tensor], Tensor]] = {}
 
     def __call__(self, *tensors: Tensor, number: int) -> Tensor:
         """The function's result; tensors may lie on the CPU."""
-        key = (number, *(tensor.shape for tensor in tensors))
+        key = (number, *((tensor.shape, tensor.dtype) for tensor in tensors))
         if key not in self._graphs:
-            self._graphs[key] = self._capture([t.to(self._device) for t in tensors], number)
+            self._graphs[key] = self._capture(
+                [tensor.to(self._device, copy=True) for tensor in tensors], number
+            )
         graph, places, result = self._graphs[key]
         for place, tensor in zip(places, tensors, strict=True):
             place.copy_(tensor, non_blocking=True)
@@ -53,7 +58,7 @@ class Replayed:
                 self._function(*places, number=number)
         before.wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, pool=self._pool):
             result = self._function(*places, number=number)
         return graph, places, result
 
@@ -73,27 +78,19 @@ class ResidentSamples:
 
     def __init__(self, samples: Samples, lat: int, lon: int, device: torch.device) -> None:
         self._samples, self._patch = samples, (lat, lon)
-        reach, (num_lat, num_lon) = samples.reach, samples.size
-        over, around = samples.beyond(lat, lon)
-        last_lat, last_lon = num_lat + over * lat, num_lon + around * lon
-        margin, scale, lost = reach.margin, reach.scale, self._lost
-        self._low = self._read(
-            samples.inputs,
-            range(-margin, last_lat + margin),
-            range(-margin, last_lon + margin),
-            device,
-        )
-        self._high = self._read(
-            samples.truths,
-            range(lost, last_lat * scale - lost),
-            range(lost, last_lon * scale - lost),
-            device,
-        )
+        low, high = _extents(samples, lat, lon)
+        self._low = self._read(samples.inputs, low, device)
+        self._high = self._read(samples.truths, high, device)
 
     @staticmethod
-    def bytes(samples: Samples) -> int:
-        """What the frames of samples take, margins not counted."""
-        return sum(4 * torch.Size(s.shape).numel() for s in (*samples.inputs, *samples.truths))
+    def bytes(samples: Samples, lat: int, lon: int) -> int:
+        """What the frames of samples take, for patches of so many points."""
+        sets = zip((samples.inputs, samples.truths), _extents(samples, lat, lon), strict=True)
+        return sum(
+            4 * math.prod((*source.shape[:2], *map(len, extent)))
+            for sources, extent in sets
+            for source in sources
+        )
 
     def places(self, patches: list[Patch]) -> Tensor:
         """First frame, first lat and first lon of each patch: (n, 3), on the CPU."""
@@ -113,7 +110,7 @@ class ResidentSamples:
         """As `Samples.batch`, of patches at these places."""
         frame, top, left = places.unbind(1)
         reach, (lat, lon) = self._samples.reach, self._patch
-        margin, scale, lost = reach.margin, reach.scale, self._lost
+        margin, scale, lost = reach.margin, reach.scale, _lost(self._samples)
         inputs = _take(
             self._low, frame, reach.num_frames, (top, lat + 2 * margin), (left, lon + 2 * margin)
         )
@@ -126,24 +123,40 @@ class ResidentSamples:
         )
         return inputs if reach.num_frames > 1 else inputs.squeeze(2), truths.squeeze(2)
 
-    @property
-    def _lost(self) -> int:
-        """Points of output that the network takes off each side."""
-        reach = self._samples.reach
-        return (reach.trim - reach.margin) * reach.scale
-
     def _read(
-        self, sources: tuple[Source, ...], lat: range, lon: range, device: torch.device
+        self, sources: tuple[Source, ...], extent: tuple[range, range], device: torch.device
     ) -> Tensor:
-        samples = self._samples
-        frames = [
-            torch.from_numpy(
-                samples.scaling.to_unit(samples.geometry.cut(source[n : n + 1], lat, lon))
-            ).to(device)
-            for source in sources
-            for n in range(source.shape[0])
-        ]
-        return torch.cat(frames)
+        samples, num_frames = self._samples, sum(source.shape[0] for source in sources)
+        size = (num_frames, sources[0].shape[1], *map(len, extent))
+        frames = torch.empty(size, device=device)
+        numbered = (source[n : n + 1] for source in sources for n in range(source.shape[0]))
+        for number, frame in enumerate(numbered):
+            cut = samples.scaling.to_unit(samples.geometry.cut(frame, *extent))
+            frames[number : number + 1] = torch.from_numpy(cut)
+        return frames
+
+
+def _lost(samples: Samples) -> int:
+    """Points of output that the network takes off each side."""
+    reach = samples.reach
+    return (reach.trim - reach.margin) * reach.scale
+
+
+def _extents(
+    samples: Samples, lat: int, lon: int
+) -> tuple[tuple[range, range], tuple[range, range]]:
+    """Points of lat and lon, of inputs and of truths, that patches of so many points may need."""
+    reach, lost = samples.reach, _lost(samples)
+    over, around = samples.beyond(lat, lon)
+    last_lat, last_lon = samples.size[0] + over * lat, samples.size[1] + around * lon
+    low = (
+        range(-reach.margin, last_lat + reach.margin),
+        range(-reach.margin, last_lon + reach.margin),
+    )
+    return low, (
+        range(lost, last_lat * reach.scale - lost),
+        range(lost, last_lon * reach.scale - lost),
+    )
 
 
 def _take(

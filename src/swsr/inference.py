@@ -17,9 +17,9 @@ from swsr.joint import NetworkJoint, pack_frames
 from swsr.layers import Reach
 from swsr.networks import Network
 
-_BATCH_POINTS = {"cpu": 2**14, "cuda": 2**19}
-"""Points of input that go through a network at once: on a CPU, what its caches hold, as new memory
-for more takes longer than the layers; on a GPU, what keeps it busy."""
+_BATCH_POINTS = {"cpu": 2**14, "cuda": 2**20}
+"""Points that go through a network at once: on a CPU, of input, what its caches hold, as new memory
+for more takes longer than the layers; on a GPU, of output, what keeps it busy."""
 
 _LEAST_PACKS = 2
 """Packs that go through a 3D network at once: torch computes a single one, unless it is large, by
@@ -101,6 +101,8 @@ def apply_network(
     # Not in inference mode, which would make weights that no training can go on with.
     network.to(device)
     area = min(window_points, num_lat) * min(window_points, num_lon)
+    if device.type == "cuda":
+        area *= reach.scale**2
     batches = _batches(len(samples), _BATCH_POINTS[device.type] // area, reach)
     for lat, lon in product(
         windows(num_lat, window_points, reach), windows(num_lon, window_points, reach)

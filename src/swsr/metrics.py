@@ -45,7 +45,13 @@ def ssim_map(frames: Tensor, truth: Tensor) -> Tensor:
     computes nothing, in float64.
     """
     if frames.is_cuda:
-        return _ssim_map(frames.double(), truth.double())
+        # One by one: nothing else bounds the memory of so many maps.
+        return torch.cat(
+            [
+                _ssim_map(f[None].double(), t[None].double())
+                for f, t in zip(frames, truth, strict=True)
+            ]
+        )
     images = [
         structural_similarity(
             frame, wanted, channel_axis=0, gaussian_weights=True, sigma=_DEVIATION, K1=_K1, K2=_K2,

@@ -43,7 +43,7 @@ class Steps:
     optimizer
         Gets gradients, and takes a step, once per call of `take`.
     resident_bytes
-        On a GPU, frames lie there if they take no more.
+        On a GPU, frames lie there if they take no more, nor half of the memory that is free.
 
     Attributes
     ----------
@@ -71,8 +71,10 @@ class Steps:
         self._compute: Callable[..., Tensor] = self._message
         if device.type == "cuda":
             self._compute = Replayed(self._message, device)
-            if ResidentSamples.bytes(samples) <= resident_bytes:
-                lat, lon = (settings.patch_points or points for points in samples.size)
+            lat, lon = (settings.patch_points or points for points in samples.size)
+            free, _ = torch.cuda.mem_get_info(device)
+            # The layers need room too.
+            if ResidentSamples.bytes(samples, lat, lon) <= min(resident_bytes, free // 2):
                 self._resident = ResidentSamples(samples, lat, lon, device)
 
     def load(self, batch: list[Patch]) -> Part:
@@ -111,6 +113,10 @@ class Steps:
     def rest(self) -> list[Figures]:
         """Figures of all other steps, when they are over."""
         return self._read(0)
+
+    def close(self) -> None:
+        """Give the GPU's memory back."""
+        self._compute, self._resident = self._message, None
 
     def _read(self, at_most: int) -> list[Figures]:
         """Figures of the first steps, until at most so many wait."""

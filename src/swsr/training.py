@@ -8,6 +8,7 @@ What a step is stands in `steps`.
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +82,7 @@ class Trainer:
             self.network, self.train, self.settings, self.communicator, self.device, optimizer,
             self.resident_bytes,
         )  # fmt: skip
-        with stop_signals() as asked_to_stop:
+        with closing(steps), stop_signals() as asked_to_stop:
             while progress.epoch < self.settings.epochs:
                 progress, stop = self._train_epoch(progress, steps, optimizer, asked_to_stop)
                 self._save(checkpoints, optimizer, progress)
@@ -139,14 +140,13 @@ class Trainer:
                 group["lr"] = group["share"] * learning_rate(self.settings, done)
             late = time.perf_counter() - started > _SAVE_EVERY_SECONDS
             over = steps.take(part, len(batches[number]), [asked_to_stop(), late])
-            if any(any(wishes) for _, wishes in over):
+            if number + 1 == len(batches) or _any_wish(over):
                 over += steps.rest()
-                losses += _finite(over, epoch, len(losses))
+            losses += _finite(over, epoch, len(losses))
+            if _any_wish(over):
                 seconds = progress.seconds + time.perf_counter() - started
                 stop = any(stopping for _, (stopping, _) in over)
                 return Progress(progress.epoch, progress.history, losses, seconds), stop
-            losses += _finite(over, epoch, len(losses))
-        losses += _finite(steps.rest(), epoch, len(losses))
         row = self._figures(epoch, losses)
         row["seconds"] = round(progress.seconds + time.perf_counter() - started, 3)
         return Progress(epoch, [*progress.history, row]), False
@@ -184,6 +184,10 @@ class Trainer:
             "psnr": metrics.psnr(mse / frames),
             "ssim": similarity / frames,
         }
+
+
+def _any_wish(figures: list[Figures]) -> bool:
+    return any(any(wishes) for _, wishes in figures)
 
 
 def _finite(figures: list[Figures], epoch: int, before: int) -> list[float]:

@@ -105,8 +105,8 @@ def check_ranks(train: Train, run: Run) -> None:
     Raises
     ------
     ValueError
-        When the ranks do not divide the batch, or two would compute on one GPU, of which NCCL
-        makes an error that nobody understands.
+        When the ranks do not divide the batch, when two of them have one GPU, which NCCL refuses,
+        or when only some have any.
     """
     batch, ranks = train.global_batch_size, run.communicator.size
     if batch % ranks:
@@ -114,20 +114,33 @@ def check_ranks(train: Train, run: Run) -> None:
             f"global_batch_size {batch} is not divisible by {ranks} ranks: "
             "change one so that every rank gets an equal part"
         )
-    if ranks > 1 and run.device.type == "cuda":
-        _check_gpus(str(torch.cuda.get_device_properties(run.device).uuid), run.communicator)
+    if ranks > 1:
+        _check_gpus(_gpu(run), run.communicator)
+
+
+def _gpu(run: Run) -> str:
+    """What only the GPU has that sums of this rank go through by NCCL; empty if none do."""
+    if run.device.type != "cuda" or "NCCL" not in getattr(run.communicator, "transport", ""):
+        return ""
+    return str(torch.cuda.get_device_properties(run.device).uuid)
 
 
 def _check_gpus(uuid: str, communicator: Communicator) -> None:
-    """Compare the GPUs of all ranks by what is theirs alone in the world."""
     known = torch.zeros(communicator.size, dtype=torch.float64)
-    # 48 bits, which a float64 holds exactly.
-    known[communicator.rank] = int(hashlib.sha256(uuid.encode()).hexdigest()[:12], 16)
-    different = len(communicator.sum(known).unique())
-    if different < communicator.size:
+    if uuid:  # 48 bits, which a float64 holds exactly
+        known[communicator.rank] = int(hashlib.sha256(uuid.encode()).hexdigest()[:12], 16)
+    known = communicator.sum(known)
+    ranks, without = communicator.size, int((known == 0).sum())
+    if 0 < without < ranks:
         raise ValueError(
-            f"{communicator.size} ranks have {different} GPUs, but need one each: start fewer, as "
-            "`snakemake --set-resources train_2d:tasks=1 train_3d:tasks=1` does"
+            f"{without} of {ranks} ranks find no GPU, and the others do: ask for nodes that have "
+            "as many GPUs as ranks, or use --device cpu"
+        )
+    different = len(known.unique())
+    if without == 0 and different < ranks:
+        raise ValueError(
+            f"{ranks} ranks have {different} GPUs, but need one each: start fewer (--ranks and as "
+            "many processes, or `snakemake --set-resources STAGE:tasks=1`), or use --device cpu"
         )
 
 

@@ -54,7 +54,6 @@ def test_resumed_inside_an_epoch_is_bit_identical(run_training, tmp_path, monkey
         ):
             run_training(f"stopped_{stop_in}", patch, stop_in)
         saved = sorted((tmp_path / f"stopped_{stop_in}" / "checkpoints").glob("*/epoch_*"))
-        # The last step of an epoch is over when the epoch is: then the next one stops.
         assert "_batch_" in saved[-1].name
         assert run_training(f"stopped_{stop_in}") == uninterrupted
 
