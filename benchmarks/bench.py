@@ -30,20 +30,20 @@ SCRIPTS: dict[str, list[str]] = {
     "quality": ["--repeats", "2"],
     "startup": [],
 }
-GPU: dict[str, list[str]] = {"gpu": []}
+GPU = ("gpu",)
 """Only where there is one, and when it is asked for."""
 
 
 def run(name: str, output: Path) -> str:
     """What a script prints, with how long it took; its own words where it fails."""
     started = time.monotonic()
-    command = [sys.executable, str(FOLDER / f"{name}.py"), *(SCRIPTS | GPU)[name]]
+    command = [sys.executable, str(FOLDER / f"{name}.py"), *SCRIPTS.get(name, [])]
     done = subprocess.run(command, cwd=output, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{name}.py failed: {' '.join(command)}")
     seconds = time.monotonic() - started
     print(f"{done.stdout}\n{name}: {seconds:.0f} s\n", flush=True)
-    found, asked = machine(), " ".join([f"{name}.py", *(SCRIPTS | GPU)[name]])
+    found, asked = machine(), " ".join([f"{name}.py", *SCRIPTS.get(name, [])])
     return (
         f"{done.stdout.strip()}\n\nMeasured by `python benchmarks/{asked}` in {seconds:.0f} s: "
         f"{found['date']}, {found['processor']}, torch {found['torch']} on "

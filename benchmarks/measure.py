@@ -94,8 +94,9 @@ def machine() -> dict[str, Any]:
     """What figures depend on: processor, cores, software, date."""
     import torch
 
+    gpu = f"{torch.cuda.get_device_name()}, " if torch.cuda.is_available() else ""
     return {
-        "processor": _processor(),
+        "processor": gpu + _processor(),
         "cores": torch.get_num_threads(),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -123,12 +124,9 @@ def _plain(value: object) -> object:
 
 
 def _processor() -> str:
-    import torch
-
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    found = f"{names[0]} ({len(names)} processors)" if names else platform.processor()
-    return f"{torch.cuda.get_device_name()}, {found}" if torch.cuda.is_available() else found
+    return f"{names[0]} ({len(names)} processors)" if names else platform.processor()

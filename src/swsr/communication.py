@@ -27,14 +27,25 @@ class Communicator:
     ----------
     rank, size
         Number of this process, from 0, and how many there are.
+    transport
+        What messages travel by.
     """
 
     rank = 0
     size = 1
+    transport: str = ""
 
     def sum(self, values: "Tensor") -> "Tensor":
         """Element-wise sum over ranks of a float tensor."""
         return values
+
+    def gather(self, value: float) -> list[float]:
+        """The number that each rank has, in their order, on every rank."""
+        import torch
+
+        values = torch.zeros(self.size, dtype=torch.float64)
+        values[self.rank] = value
+        return self.sum(values).tolist()
 
     def broadcast(self, value: Result) -> Result:
         """The object that rank 0 has, which plain data must be, on every rank."""
@@ -78,14 +89,8 @@ class HorovodCommunicator(Communicator):
             os.environ.setdefault("HOROVOD_CYCLE_TIME", "0.1")
         self._hvd.init()
         self.rank, self.size = self._hvd.rank(), self._hvd.size()
-
-    @property
-    def transport(self) -> str:
-        """What the messages travel by: MPI, Gloo, and NCCL for tensors on GPUs."""
-        import torch
-
-        base = "Gloo" if self._hvd.gloo_enabled() else "MPI"
-        return base + (" + NCCL" if self._hvd.nccl_built() and torch.cuda.is_available() else "")
+        nccl = " + NCCL" if self._hvd.nccl_built() and torch.cuda.is_available() else ""
+        self.transport = ("Gloo" if self._hvd.gloo_enabled() else "MPI") + nccl
 
     def sum(self, values: "Tensor") -> "Tensor":
         # A name for each kind of message: Horovod would make a new one for every call, and
@@ -238,7 +243,7 @@ def describe(communicator: Communicator) -> str:
     name = type(communicator).__name__.removesuffix("Communicator")
     if not name:
         return "1 process"
-    return f"{communicator.size} ranks by {name} ({getattr(communicator, 'transport', '')})"
+    return f"{communicator.size} ranks by {name} ({communicator.transport})"
 
 
 def _meet_through_mpi() -> None:

@@ -12,7 +12,6 @@ import torch
 from swsr import communication
 from swsr.atomic import write_text
 from swsr.checkpoint import Card, Checkpoints, save_network
-from swsr.communication import Communicator
 from swsr.event_file import EventFile
 from swsr.model_card import model_card
 from swsr.networks import count_parameters
@@ -114,29 +113,26 @@ def check_ranks(train: Train, run: Run) -> None:
             f"global_batch_size {batch} is not divisible by {ranks} ranks: "
             "change one so that every rank gets an equal part"
         )
-    if ranks > 1:
-        _check_gpus(_gpu(run), run.communicator)
+    _check_gpus(run.communicator.gather(_gpu(run)) if ranks > 1 else [])
 
 
-def _gpu(run: Run) -> str:
-    """What only the GPU has that sums of this rank go through by NCCL; empty if none do."""
-    if run.device.type != "cuda" or "NCCL" not in getattr(run.communicator, "transport", ""):
-        return ""
-    return str(torch.cuda.get_device_properties(run.device).uuid)
+def _gpu(run: Run) -> int:
+    """A number that only the GPU has by which NCCL sums in this rank; 0 if none does."""
+    if run.device.type != "cuda" or "NCCL" not in run.communicator.transport:
+        return 0
+    uuid = str(torch.cuda.get_device_properties(run.device).uuid)
+    # 48 bits, which travel as a float64.
+    return int(hashlib.sha256(uuid.encode()).hexdigest()[:12], 16)
 
 
-def _check_gpus(uuid: str, communicator: Communicator) -> None:
-    known = torch.zeros(communicator.size, dtype=torch.float64)
-    if uuid:  # 48 bits, which a float64 holds exactly
-        known[communicator.rank] = int(hashlib.sha256(uuid.encode()).hexdigest()[:12], 16)
-    known = communicator.sum(known)
-    ranks, without = communicator.size, int((known == 0).sum())
+def _check_gpus(gpus: list[float]) -> None:
+    """Check what `_gpu` is of all ranks."""
+    ranks, without, different = len(gpus), gpus.count(0), len(set(gpus))
     if 0 < without < ranks:
         raise ValueError(
             f"{without} of {ranks} ranks find no GPU, and the others do: ask for nodes that have "
             "as many GPUs as ranks, or use --device cpu"
         )
-    different = len(known.unique())
     if without == 0 and different < ranks:
         raise ValueError(
             f"{ranks} ranks have {different} GPUs, but need one each: start fewer (--ranks and as "

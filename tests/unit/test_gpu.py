@@ -11,7 +11,6 @@ from tiny import make_stores, stage_settings, tiny_frames
 from swsr import metrics
 from swsr.__main__ import main
 from swsr.checkpoint import load_network
-from swsr.communication import Communicator
 from swsr.geometry import Geometry
 from swsr.gpu import Replayed, ResidentSamples
 from swsr.networks import build_network
@@ -164,34 +163,21 @@ def test_training_on_a_gpu_repeats_resumes_and_ends_as_on_a_cpu(stage, tmp_path,
 
 
 @pytest.mark.parametrize(
-    "others", [["GPU-a", "GPU-b"], ["GPU-a", "GPU-c"], ["GPU-c", "GPU-c"], ["", "GPU-b"]]
+    ("gpus", "problem"),
+    [
+        ([3, 4, 5], None),
+        ([0, 0, 0], None),
+        ([3, 5, 5], "3 ranks have 2 GPUs, but need one each"),
+        ([5, 5, 5], "3 ranks have 1 GPUs, but need one each"),
+        ([0, 4, 5], "1 of 3 ranks find no GPU"),
+    ],
 )
-def test_ranks_that_share_a_gpu_are_told(others):
-    """This is rank 2 of 3, on GPU-c."""
-
-    class Third(Communicator):
-        rank, size, tables = 2, 3, ()
-
-        def sum(self, values):
-            return values + torch.stack(self.tables).sum(dim=0) if self.tables else values
-
-    def table_of(rank, uuid):
-        kept = []
-        alone = Third()
-        alone.rank = rank
-        alone.sum = lambda values: kept.append(values) or torch.arange(1.0, 4.0)
-        _check_gpus(uuid, alone)
-        return kept[0]
-
-    world = Third()
-    world.tables = [table_of(rank, uuid) for rank, uuid in enumerate(others)]
-    distinct = len({*others, "GPU-c"})
-    if distinct == 3 and "" not in others:
-        _check_gpus("GPU-c", world)
+def test_ranks_that_share_a_gpu_are_told(gpus, problem):
+    if problem is None:
+        _check_gpus(gpus)
     else:
-        problem = "1 of 3 ranks find no GPU" if "" in others else f"3 ranks have {distinct} GPUs"
         with pytest.raises(ValueError, match=problem):
-            _check_gpus("GPU-c", world)
+            _check_gpus(gpus)
 
 
 def test_run_finds_the_device(monkeypatch):
