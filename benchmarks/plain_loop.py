@@ -47,7 +47,7 @@ def choices(network: str, batch: int, precision: str = "float32") -> Train2d | T
     common = {
         "network": network, "epochs": 1, "global_batch_size": batch, "learning_rate": 3e-4,
         "schedule": "constant", "loss": "mse", "precision": precision, "patch_points": None,
-        "patches_per_frame": 1,
+        "patches_per_frame": 1, "augmentation": "none",
     }  # fmt: skip
     if network.endswith("3d"):
         return Train3d(**common)

@@ -58,10 +58,10 @@ def simulated(grid: str, num_frames: int) -> Frames:
 
 
 def choices(network: str, epochs: int) -> Train2d:
-    """Settings of a training: the default's, with the study's own learning rate and schedule."""
+    """Settings of a training: the default's, with what its study sets of its own."""
     default = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["train_2d"]
     own = yaml.safe_load((REPOSITORY / STUDIES[network]).read_text())["train_2d"]
-    rates = {key: own[key] for key in ("learning_rate", "schedule")}
+    rates = {key: own[key] for key in ("learning_rate", "schedule", "augmentation")}
     return Train2d(**default | rates | {"network": network, "epochs": epochs})
 
 
@@ -90,7 +90,7 @@ def history(
     if start is not None:
         start_first_layer(built, start)
     scaling = limits(high)
-    train = Samples((low[:first],), (high[:first],), built.reach, scaling, GLOBE)
+    train = Samples((low[:first],), (high[:first],), built.reach, scaling, GLOBE, ((-1, -1),))
     validation = replace(train, inputs=(low[first:],), truths=(high[first:],))
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(

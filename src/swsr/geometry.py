@@ -4,7 +4,6 @@ Frames carry it as attributes, which every store keeps. Interpolation and networ
 that they need from beyond an edge by `Geometry.cut`.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self, TypeAlias
@@ -13,20 +12,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from swsr.components import is_component
+
 LatEdge: TypeAlias = Literal["pole", "periodic", "edge"]
 LonEdge: TypeAlias = Literal["periodic", "edge"]
 
 
 Frames = NDArray[np.float32]
-
-_COMPONENTS = re.compile("(east|north|west|south)ward_|[xy]_(wind|velocity)|(x|y)_component")
-"""Standard names of horizontal components of vectors."""
-
-_COMPONENT_NAMES = frozenset(
-    ["u", "v", "ua", "va", "us", "vs", "uas", "u10", "v10", "10u", "10v", "uo",
-     "uwnd", "vwnd", "u_component_of_wind", "v_component_of_wind", "uu", "vv"]
-)  # fmt: skip
-"""Names of such components in models that write no standard names."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +47,7 @@ class Geometry:
         In other units only a dim whose attribute `modulo` is its length is periodic. `periodic`,
         if not None, names the dims that are, whatever the coordinates tell.
         """
-        vectors = tuple(_is_component(variable) for variable in frames.data_vars.values())
+        vectors = tuple(is_component(variable) for variable in frames.data_vars.values())
         if periodic is not None:
             whole = "lon" in periodic and cls.detect(frames).lat == "pole"
             beyond: LatEdge = "pole" if whole else "edge"
@@ -138,13 +130,6 @@ def _take(values: Frames, points: range, axis: int, *, periodic: bool) -> Frames
         slices[axis] = slice(points.start, points.stop)
         return values[tuple(slices)]
     return np.take(values, points, axis, mode="wrap" if periodic else "clip")
-
-
-def _is_component(variable: xr.DataArray) -> bool:
-    if "component_of" in variable.attrs:  # as readers of formats that have vectors note
-        return True
-    standard_name = variable.attrs.get("standard_name", "")
-    return bool(_COMPONENTS.search(standard_name)) or str(variable.name) in _COMPONENT_NAMES
 
 
 def _plane_edge(coordinate: xr.DataArray) -> LonEdge:

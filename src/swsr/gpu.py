@@ -6,6 +6,7 @@ The networks are small: their layers take a GPU less time than Python takes to a
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -81,6 +82,10 @@ class ResidentSamples:
         low, high = _extents(samples, lat, lon)
         self._low = self._read(samples.inputs, low, device)
         self._high = self._read(samples.truths, high, device)
+        zero = samples.scaling.to_unit(np.zeros((self._low.shape[1], 1, 1), dtype="float32"))
+        self._zero = torch.from_numpy(zero).to(device)
+        signs = samples.mirror_signs or ((1, 1),) * len(zero)
+        self._signs = torch.tensor(signs, device=device)
 
     @staticmethod
     def bytes(samples: Samples, lat: int, lon: int) -> int:
@@ -93,7 +98,10 @@ class ResidentSamples:
         )
 
     def places(self, patches: list[Patch]) -> Tensor:
-        """First frame, first lat and first lon of each patch: (n, 3), on the CPU."""
+        """First frame, first lat and first lon of each patch, and whether it is mirrored.
+
+        (n, 5), on the CPU.
+        """
         starts, frames = [], 0
         for source in self._samples.inputs:
             starts.append(frames)
@@ -101,27 +109,36 @@ class ResidentSamples:
         located = [self._samples.locate(patch.sample) for patch in patches]
         return torch.tensor(
             [
-                (starts[series] + first, patch.top, patch.left)
+                (starts[series] + first, patch.top, patch.left, *patch.mirrored)
                 for (series, first), patch in zip(located, patches, strict=True)
             ]
         )
 
     def batch(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """As `Samples.batch`, of patches at these places."""
-        frame, top, left = places.unbind(1)
+        frame, top, left, *mirrored = places.unbind(1)
         reach, (lat, lon) = self._samples.reach, self._patch
         margin, scale, lost = reach.margin, reach.scale, _lost(self._samples)
         inputs = _take(
-            self._low, frame, reach.num_frames, (top, lat + 2 * margin), (left, lon + 2 * margin)
+            self._low,
+            _numbers(frame, reach.num_frames),
+            _numbers(top, lat + 2 * margin, mirrored[0]),
+            _numbers(left, lon + 2 * margin, mirrored[1]),
         )
         truths = _take(
             self._high,
-            frame + reach.num_frames // 2,
-            1,
-            (top * scale, lat * scale - 2 * lost),
-            (left * scale, lon * scale - 2 * lost),
+            _numbers(frame + reach.num_frames // 2, 1),
+            _numbers(top * scale, lat * scale - 2 * lost, mirrored[0]),
+            _numbers(left * scale, lon * scale - 2 * lost, mirrored[1]),
         )
+        inputs, truths = (self._change_signs(part, mirrored) for part in (inputs, truths))
         return inputs if reach.num_frames > 1 else inputs.squeeze(2), truths.squeeze(2)
+
+    def _change_signs(self, values: Tensor, mirrored: list[Tensor]) -> Tensor:
+        """Signs of physical values, of which these are scaled: (n, variables, frames, lat, lon)."""
+        changed = (torch.stack(mirrored, 1)[:, None] * (self._signs < 0)).sum(2) % 2
+        signs = (1 - 2 * changed)[..., None, None, None]
+        return values * signs + (1 - signs) * self._zero[:, None]
 
     def _read(
         self, sources: tuple[Source, ...], extent: tuple[range, range], device: torch.device
@@ -159,27 +176,25 @@ def _extents(
     )
 
 
-def _take(
-    frames: Tensor,
-    first: Tensor,
-    count: int,
-    lat: tuple[Tensor, int],
-    lon: tuple[Tensor, int],
-) -> Tensor:
-    """From each place so many consecutive frames, rows and columns.
+def _numbers(start: Tensor, length: int, mirrored: Tensor | None = None) -> Tensor:
+    """From each start so many consecutive numbers, in the opposite order where mirrored."""
+    steps = torch.arange(length, device=start.device)
+    if mirrored is not None:
+        steps = torch.where(mirrored[:, None] > 0, length - 1 - steps, steps)
+    return start[:, None] + steps
 
-    (frames, variables, lat, lon) -> (n, variables, count, rows, columns).
+
+def _take(frames: Tensor, times: Tensor, lat: Tensor, lon: Tensor) -> Tensor:
+    """Points at these numbers of frames, rows and columns, each (n, count).
+
+    (frames, variables, lat, lon) -> (n, variables, frames, rows, columns).
     """
-
-    def numbers(start: Tensor, length: int) -> Tensor:
-        return start[:, None] + torch.arange(length, device=start.device)
-
     variables = torch.arange(frames.shape[1], device=frames.device)
     return frames[
-        numbers(first, count)[:, None, :, None, None],
+        times[:, None, :, None, None],
         variables[:, None, None, None],
-        numbers(*lat)[:, None, None, :, None],
-        numbers(*lon)[:, None, None, None, :],
+        lat[:, None, None, :, None],
+        lon[:, None, None, None, :],
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import xarray as xr
 import yaml
 
+from swsr.components import is_vorticity
 from swsr.frame_checks import check_frames
 from swsr.schema import DIMS
 from swsr.settings import Format, Reading
@@ -88,14 +89,9 @@ def _variables(raw: xr.Dataset) -> Iterator[str]:
 
 def _first_readable(paths: list[Path], raw: xr.Dataset, plain: Reading) -> _Found:
     """The first variable that gives frames, those that look like vorticity before others."""
-
-    def is_vorticity(name: str) -> bool:
-        title = raw[name].attrs.get("standard_name", "")
-        return "vorticity" in f"{name} {title}" or name in {"vo", "zeta"}
-
     numbers = [str(name) for name in raw.data_vars if raw[name].dtype.kind in "iuf"]
     first_error = None
-    for name in sorted(numbers, key=lambda name: (not is_vorticity(name), -raw[name].ndim)):
+    for name in sorted(numbers, key=lambda name: (not is_vorticity(raw[name]), -raw[name].ndim)):
         try:
             return _read(paths, raw, plain.model_copy(update={"variables": (name,)}))
         except ValueError as error:

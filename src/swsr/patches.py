@@ -48,6 +48,8 @@ class Samples:
         To [0, 1], applied to what is taken.
     geometry
         What lies beyond the edges, for networks that read it.
+    mirror_signs
+        Of each variable as `components.mirror_signs` gives them, for patches that are mirrored.
 
     A sample is one frame of output: with packs of five, the first and the last two frames of a
     series are no samples.
@@ -58,6 +60,7 @@ class Samples:
     reach: Reach
     scaling: Scaling
     geometry: Geometry
+    mirror_signs: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         for low, high in zip(self.inputs, self.truths, strict=True):
@@ -107,9 +110,19 @@ class Samples:
         )
         centre = first + reach.num_frames // 2
         truth = cut(self.truths[series][centre : centre + 1], fine_lat, fine_lon)
-        # Signs across a pole are those of physical values: scaled only after the cut.
-        to_unit = self.scaling.to_unit
-        return packs(to_unit(frames), reach.num_frames)[0], to_unit(truth)[0]
+        # Signs, across a pole too, are those of physical values: scaled only after the cut.
+        frames, truth = (
+            self.scaling.to_unit(self._mirror(patch, part)) for part in (frames, truth)
+        )
+        return packs(frames, reach.num_frames)[0], truth[0]
+
+    def _mirror(self, patch: "Patch", frames: Frames) -> Frames:
+        """What was cut for a patch, mirrored if that is."""
+        if not any(patch.mirrored):
+            return frames
+        axes = tuple(axis for axis in (-2, -1) if patch.mirrored[axis])
+        signs = np.array(self.mirror_signs, dtype="float32")[:, axes].prod(axis=1)
+        return np.flip(frames, axes) * signs[:, None, None]
 
     def beyond(self, lat: int, lon: int) -> tuple[bool, bool]:
         """Whether patches of so many points may go beyond the last latitude, and longitude."""
@@ -131,6 +144,7 @@ class Patch:
     """Part of a sample: a rectangle of its input's grid, which may go around a periodic one.
 
     The output lies on it, without the points that the network trims and does not extend by.
+    `mirrored` is whether the order of its points is the opposite, along lat and along lon.
     """
 
     sample: int
@@ -138,6 +152,7 @@ class Patch:
     left: int
     lat: int
     lon: int
+    mirrored: tuple[bool, bool] = (False, False)
 
 
 def draw_epoch(
@@ -156,13 +171,14 @@ def draw_epoch(
     chunk
         Frames in a chunk of its stores.
     settings
-        `global_batch_size`, `patch_points` and `patches_per_frame`.
+        `global_batch_size`, `patch_points`, `patches_per_frame`, and `augmentation`: with `mirror`
+        every patch is mirrored along lat with even odds, and along lon.
     seed, epoch
         What the order and the places depend on.
     """
     random = np.random.default_rng([seed, epoch])
     order = _shuffle_by_chunk(samples.lengths, chunk, settings.patches_per_frame, random)
-    patches = _place(order, samples, settings.patch_points, random)
+    patches = _place(order, samples, settings, random)
     first, lanes = 0, []
     size, longer = divmod(len(patches), settings.global_batch_size)
     for number in range(settings.global_batch_size):
@@ -192,17 +208,20 @@ def _shuffle_by_chunk(
 def _place(
     order: NDArray[np.intp],
     samples: Samples,
-    patch_points: int | None,
+    settings: Train,
     random: np.random.Generator,
 ) -> list[Patch]:
     lat, lon = samples.size
-    height, width = patch_points or lat, patch_points or lon
+    height, width = settings.patch_points or lat, settings.patch_points or lon
     over, around = samples.beyond(height, width)
     tops = random.integers(0, lat if over else lat - height + 1, size=len(order))
     lefts = random.integers(0, lon if around else lon - width + 1, size=len(order))
+    mirrored = np.zeros((len(order), 2), dtype=bool)
+    if settings.augmentation == "mirror":
+        mirrored = random.random(mirrored.shape) < 0.5
     return [
-        Patch(int(sample), int(top), int(left), height, width)
-        for sample, top, left in zip(order, tops, lefts, strict=True)
+        Patch(int(sample), int(top), int(left), height, width, (bool(in_lat), bool(in_lon)))
+        for sample, top, left, (in_lat, in_lon) in zip(order, tops, lefts, mirrored, strict=True)
     ]
 
 

@@ -13,6 +13,8 @@ import cf_xarray  # noqa: F401  (registers the `.cf` accessor)
 import numpy as np
 import xarray as xr
 
+from swsr.components import rename_along
+
 DIMS = ("time", "lat", "lon")
 _CF_NAMES = {"time": "time", "lat": "latitude", "lon": "longitude"}
 _PLANE_NAMES = {"time": "t", "lat": "y", "lon": "x"}
@@ -67,7 +69,7 @@ def standardise(
             )
     # Only the coordinates of dims go on: others may have taken the names, or may vary in time.
     chosen = chosen.reset_coords(drop=True)
-    chosen = chosen.rename({name: dim for dim, name in names.items() if name != dim})
+    chosen = rename_along(chosen, {name: dim for dim, name in names.items() if name != dim})
     extra = [dim for dim in chosen.dims if dim not in DIMS]
     for other in extra:
         if chosen.sizes[other] > 1:

@@ -9,6 +9,7 @@ import torch
 import xarray as xr
 
 from swsr.checkpoint import Card, file_digest, load_network
+from swsr.components import mirror_signs
 from swsr.geometry import Geometry
 from swsr.joint import NetworkJoint
 from swsr.networks import Network, build_network
@@ -36,6 +37,7 @@ class Series:
     variables: tuple[str, ...]
     units: tuple[str, ...]
     geometry: Geometry
+    mirror_signs: tuple[tuple[int, int], ...]
     spacing: Spacing
     chunk: int
     compression: dict[str, Any] | None
@@ -128,7 +130,9 @@ def _trainer(
     torch.manual_seed(choices.seed)
     network = build_network(choices.train.network, len(high.variables), choices.scale)
     train, validation = (
-        Samples(low.sets[name], high.sets[name], network.reach, scaling, low.geometry)
+        Samples(
+            low.sets[name], high.sets[name], network.reach, scaling, low.geometry, low.mirror_signs
+        )
         for name in ("train", "validation")
     )
     return Trainer(
@@ -186,6 +190,7 @@ def _open(manifests: Sequence[Path], choices: TrainStage, cache: Cache) -> Serie
         names,
         tuple(_units(first).values()),
         Geometry.of(first),
+        tuple(mirror_signs(variable) for variable in first.data_vars.values()),
         Spacing.of(first),
         chunk_frames(first),
         _compression(first),

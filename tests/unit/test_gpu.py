@@ -35,25 +35,33 @@ def random_series(num_frames, scale, seed):
     return np.random.default_rng(seed).normal(size=size).astype("float32")
 
 
+@pytest.mark.parametrize("augmentation", ["none", "mirror"])
 @pytest.mark.parametrize("patch_points", [None, 8])
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=lambda geometry: geometry.lat)
 @pytest.mark.parametrize("name", ["study_2d", "skip_2d", "study_3d", "fusion_3d", "skip_joint"])
-def test_batches_cut_from_resident_frames_are_those_cut_one_by_one(name, geometry, patch_points):
+def test_batches_cut_from_resident_frames_are_those_cut_one_by_one(
+    name, geometry, patch_points, augmentation
+):
     network = build_network(name, 2, 2)
     scale = network.reach.scale
     samples = Samples(
         (random_series(7, 1, 0), random_series(6, 1, 1)),
         (random_series(7, scale, 2), random_series(6, scale, 3)),
         network.reach, Scaling(np.array([-3.0, -4.0]), np.array([3.0, 5.0])), geometry,
+        ((-1, -1), (-1, 1)),
     )  # fmt: skip
     size = [patch_points or points for points in samples.size]
     resident = ResidentSamples(samples, *size, torch.device("cpu"))
-    known = {"global_batch_size": 4, "patches_per_frame": 5, "patch_points": patch_points}
+    known = {
+        "global_batch_size": 4, "patches_per_frame": 5, "patch_points": patch_points,
+        "augmentation": augmentation,
+    }  # fmt: skip
+    exact = 0 if augmentation == "none" else 1e-6  # signs are changed after scaling
     for batch in draw_epoch(samples, 4, Train2d.model_construct(**known), 0, 1):
         given, truths = resident.batch(resident.places(batch))
         wanted = samples.batch(batch)
-        torch.testing.assert_close(given, wanted[0], rtol=0, atol=0)
-        torch.testing.assert_close(truths, wanted[1], rtol=0, atol=0)
+        torch.testing.assert_close(given, wanted[0], rtol=0, atol=exact)
+        torch.testing.assert_close(truths, wanted[1], rtol=0, atol=exact)
 
 
 def test_ssim_by_torch_is_that_of_scikit_image():
@@ -87,10 +95,20 @@ def test_replayed_gradients_are_those_computed_at_once(name, loss, precision, mo
     scale = network.reach.scale
     low, high = random_series(9, 1, 0), random_series(9, scale, 1)
     samples = Samples(
-        (low,), (high,), network.reach, Scaling(np.full(2, -4.0), np.full(2, 4.0)), GEOMETRIES[0]
+        (low,),
+        (high,),
+        network.reach,
+        Scaling(np.full(2, -4.0), np.full(2, 4.0)),
+        GEOMETRIES[0],
+        ((-1, -1), (-1, 1)),
     )
     settings = Train2d.model_construct(
-        loss=loss, precision=precision, patch_points=None, global_batch_size=3, patches_per_frame=1
+        loss=loss,
+        precision=precision,
+        patch_points=None,
+        global_batch_size=3,
+        patches_per_frame=1,
+        augmentation="mirror",
     )
     with torch.no_grad():  # no last layers of zeros, before which no gradient is left
         for parameter in network.parameters():

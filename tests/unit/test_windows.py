@@ -1,5 +1,5 @@
-import itertools
-from dataclasses import astuple
+from dataclasses import astuple, replace
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -128,7 +128,10 @@ def series(num_frames, scale, start):
 
 def settings(**values):
     """Of a training, as far as drawing samples asks for them."""
-    known = {"global_batch_size": 4, "patch_points": None, "patches_per_frame": 1}
+    known = {
+        "global_batch_size": 4, "patch_points": None, "patches_per_frame": 1,
+        "augmentation": "none",
+    }  # fmt: skip
     return Train2d.model_construct(**(known | values))
 
 
@@ -211,7 +214,7 @@ def test_a_rank_comes_back_to_no_chunk_that_it_has_left():
     reads = 0
     for lane in zip(*full, strict=True):
         visited = [chunks[patch.sample] for patch in lane]
-        changes = [b for a, b in itertools.pairwise(visited) if a != b]
+        changes = [b for a, b in pairwise(visited) if a != b]
         assert len(changes) == len(set(changes) - {visited[0]})
         reads += len(changes) + 1
     # Nine chunks, and of each but the first place one may have begun in the place before.
@@ -233,3 +236,47 @@ def test_shares_cover_everything_and_differ_by_one_at_most(size):
         shares.append(communicator.share(10))
     assert [index for share in shares for index in share] == list(range(10))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@pytest.mark.parametrize("geometry", [GLOBE, BOX, Geometry("periodic", "periodic")])
+@pytest.mark.parametrize("name", ["study_2d", "skip_2d", "fusion_3d", "skip_joint"])
+def test_mirrored_patches_are_patches_of_mirrored_frames(name, geometry):
+    geometry = replace(geometry, vectors=(False, True, True))
+    signs = ((-1, -1), (1, -1), (-1, 1))  # vorticity, u, v
+    reach = build_network(name, 3, 2).reach
+    scaling = Scaling(np.array([-4.0, -5.0, -3.0]), np.array([5.0, 4.0, 6.0]))
+    random = np.random.default_rng(0)
+    low, high = (
+        random.normal(size=(6, 3, 16 * scale, 20 * scale)).astype("float32")
+        for scale in (1, reach.scale)
+    )
+    samples = Samples((low,), (high,), reach, scaling, geometry, signs)
+    drawn = settings(patch_points=8, patches_per_frame=20, augmentation="mirror")
+    patches = [patch for batch in draw_epoch(samples, 4, drawn, 0, 1) for patch in batch]
+    assert {patch.mirrored for patch in patches} == set(product([False, True], repeat=2))
+    for patch in patches:
+        axes = [axis for axis, mirrored in zip((-2, -1), patch.mirrored, strict=True) if mirrored]
+        changed = np.array(signs)[:, axes].prod(axis=1)[:, None, None].astype("float32")
+        worlds = ((np.flip(frames, axes) * changed,) for frames in (low, high))
+        size = {"top": 16, "left": 20}
+        there = {
+            side: size[side] - getattr(patch, side) - 8
+            for side, mirrored in zip(size, patch.mirrored, strict=True) if mirrored
+        }  # fmt: skip
+        plain = replace(patch, mirrored=(False, False), **there)
+        wanted = Samples(*worlds, reach, scaling, geometry).batch([plain])
+        for ours, theirs in zip(samples.batch([patch]), wanted, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_no_patch_is_mirrored_where_that_is_not_asked_for():
+    places = [
+        [(patch.sample, patch.top, patch.left) for batch in batches for patch in batch]
+        for batches in (
+            draw_epoch(two_series(), 4, settings(patch_points=8, augmentation=kind), 0, 1)
+            for kind in ("none", "mirror")
+        )
+    ]
+    assert places[0] == places[1]
+    batches = draw_epoch(two_series(), 4, settings(), 0, 1)
+    assert not any(any(patch.mirrored) for batch in batches for patch in batch)

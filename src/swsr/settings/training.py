@@ -20,6 +20,7 @@ class Train(Strict):
     """How one network is trained: what all trainings have.
 
     `precision` is that of layers in training: weights, skips, losses and inference are float32.
+    `augmentation` is `mirror` to train on mirror images too, see `patches.draw_epoch`.
     """
 
     epochs: PositiveInt
@@ -30,6 +31,7 @@ class Train(Strict):
     precision: Literal["float32", "bfloat16"]
     patch_points: PositiveInt | None
     patches_per_frame: PositiveInt
+    augmentation: Literal["none", "mirror"]
 
 
 class Train2d(Train):

@@ -45,7 +45,8 @@ def open_dedalus(path: Path) -> xr.Dataset:
                     coords[label] = task.dims[axis][0][()]
             for index in product(*(range(size) for size in task.shape[1 : 1 + order])):
                 component = "_".join([name, *map(str, index)])
-                fields[component] = hdf5_variable(path, task, dims, dict(enumerate(index, 1)))
+                fixed = dict(enumerate(index, 1))
+                fields[component] = hdf5_variable(path, task, dims, fixed, dims[1:])
     if not fields:
         raise ValueError(f"{path}: no task holds a field in grid space: add them with layout='g'")
     dataset = xr.Dataset(fields).assign_coords(time=("time", times))

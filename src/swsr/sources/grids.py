@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from swsr.components import rename_along
+
 
 def geographic(dataset: xr.Dataset) -> xr.Dataset:
     """Colatitude theta and longitude phi in radians become lat and lon in degrees.
@@ -16,7 +18,7 @@ def geographic(dataset: xr.Dataset) -> xr.Dataset:
     theta, phi = (dataset[name].values.astype(float) for name in ("theta", "phi"))
     if theta.min() < 0 or theta.max() > np.pi * 1.001 or np.ptp(phi) > 2 * np.pi * 1.001:
         return dataset
-    renamed = dataset.rename(theta="lat", phi="lon")
+    renamed = rename_along(dataset, {"theta": "lat", "phi": "lon"})
     return renamed.assign_coords(
         lat=("lat", 90 - np.degrees(theta), {"units": "degrees_north"}),
         lon=("lon", np.degrees(phi), {"units": "degrees_east"}),

@@ -1,6 +1,6 @@
 """Arrays that are read when they are used, a slice at a time, by a function of the format."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 from xarray.backends.common import BackendArray
 from xarray.core import indexing
+
+from swsr.components import ALONG
 
 Key = tuple[Any, ...]
 """For each dim an int or a slice of positive step."""
@@ -40,7 +42,11 @@ def lazy_variable(
 
 
 def hdf5_variable(
-    path: Path, dataset: h5py.Dataset, dims: tuple[str, ...], fixed: Mapping[int, int]
+    path: Path,
+    dataset: h5py.Dataset,
+    dims: tuple[str, ...],
+    fixed: Mapping[int, int],
+    space: Sequence[str],
 ) -> xr.Variable:
     """A dataset of an HDF5 file; the file is open only while a slice is read.
 
@@ -50,9 +56,11 @@ def hdf5_variable(
         Of the variable, in the order of the file.
     fixed
         Axes of the file that are those of components, not dims, and the index along each.
+    space
+        Dims that the components lie along, in their order.
     """
-    name = str(dataset.name).rpartition("/")[2]
-    attributes = {"component_of": name} if len(fixed) == 1 else {}
+    along = [space[index] for index in fixed.values() if index < len(space)]
+    attributes = {ALONG: " ".join(along)} if along else {}
     sizes = tuple(size for axis, size in enumerate(dataset.shape) if axis not in fixed)
     read = partial(_read_hdf5, path, dataset.name, dict(fixed), dataset.ndim)
     return lazy_variable(dims, sizes, dataset.dtype, read, attributes)

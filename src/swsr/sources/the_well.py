@@ -89,7 +89,7 @@ def _components(
     indices = product(*(range(field.shape[axis]) for axis in axes))
     return {
         "_".join([name, *map(str, index)]): hdf5_variable(
-            path, field, tuple(names), dict(zip(axes, index, strict=True))
+            path, field, tuple(names), dict(zip(axes, index, strict=True)), dims
         )
         for index in indices
     }

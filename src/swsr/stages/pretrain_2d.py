@@ -41,7 +41,7 @@ def pretrain_2d(settings: Path, output: Path, run: Run) -> None:
     torch.manual_seed(choices.seed)
     network = build_network(choices.network, 1, choices.scale)
     train, validation = (
-        Samples((low,), (high,), network.reach, _UNIT, natural_images.PLANE)
+        Samples((low,), (high,), network.reach, _UNIT, natural_images.PLANE, ((1, 1),))
         for low, high in (natural_images.tiles(images, choices.scale) for images in pictures)
     )
     trainer = Trainer(

@@ -1,0 +1,81 @@
+"""What variables are, and what becomes of them in a mirror."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from swsr.components import is_component, is_vorticity, mirror_signs, rename_along
+
+
+def variable(name="any", **attributes):
+    return xr.DataArray(
+        np.zeros((1, 2, 3)), dims=("time", "lat", "lon"), name=name, attrs=attributes
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "signs"),
+    [
+        ("depth", {}, (1, 1)),
+        ("divergence", {}, (1, 1)),
+        ("u", {}, (1, -1)),
+        ("10v", {}, (-1, 1)),
+        ("speed", {"standard_name": "eastward_wind"}, (1, -1)),
+        ("speed", {"standard_name": "sea_water_y_velocity"}, (-1, 1)),
+        ("speed", {"standard_name": "southward_wind"}, (-1, 1)),
+        ("vorticity", {}, (-1, -1)),
+        ("absolute_vorticity", {}, (-1, -1)),
+        ("vo", {"standard_name": "atmosphere_relative_vorticity"}, (-1, -1)),
+        ("vo", {}, (-1, -1)),
+        ("vo", {"standard_name": "northward_sea_water_velocity"}, (-1, 1)),
+        ("chi", {"standard_name": "atmosphere_horizontal_streamfunction"}, (-1, -1)),
+        ("velocity_0", {"component_along": "lon"}, (1, -1)),
+        ("velocity_2", {"component_along": "height"}, (1, 1)),
+        ("stress_0_1", {"component_along": "lat lon"}, (-1, -1)),
+        ("stress_0_0", {"component_along": "lat lat"}, (1, 1)),
+    ],
+    ids=str,
+)
+def test_sign_in_a_mirror_along_lat_and_lon(name, attributes, signs):
+    given = variable(name, **attributes)
+    assert mirror_signs(given) == signs
+    # A pole is crossed by half a turn, which is both mirrors, and leaves what turns as it is.
+    assert is_component(given) == (signs[0] * signs[1] == -1)
+
+
+def test_the_image_of_a_flow_has_the_image_of_its_vorticity_and_divergence():
+    random = np.random.default_rng(0)
+    u, v = random.normal(size=(2, 12, 16))
+
+    def derived(u, v):
+        u_lat, u_lon = np.gradient(u)
+        v_lat, v_lon = np.gradient(v)
+        return {"vorticity": v_lon - u_lat, "divergence": u_lon + v_lat}
+
+    names = ("u", "v", "vorticity", "divergence")
+    signs = {name: mirror_signs(variable(name)) for name in names}
+    for number, axis in enumerate((0, 1)):
+        image = {
+            name: signs[name][number] * np.flip(field, axis)
+            for name, field in {"u": u, "v": v, **derived(u, v)}.items()
+        }
+        for name, field in derived(image["u"], image["v"]).items():
+            np.testing.assert_allclose(image[name], field, atol=1e-12)
+
+
+def test_only_what_turns_is_vorticity():
+    assert is_vorticity(variable("potential_vorticity"))
+    assert not is_vorticity(variable("voltage"))
+    assert not is_vorticity(variable("vo", standard_name="northward_sea_water_velocity"))
+
+
+def test_dims_of_components_are_renamed_with_the_dims():
+    dataset = xr.Dataset(
+        {"u_1": (("time", "x", "y"), np.zeros((1, 2, 3)), {"component_along": "x"}),
+         "s": (("time", "x", "y"), np.zeros((1, 2, 3)))}
+    )  # fmt: skip
+    renamed = rename_along(dataset, {"x": "lon", "y": "lat"})
+    assert set(renamed.dims) == {"time", "lon", "lat"}
+    assert renamed["u_1"].attrs == {"component_along": "lon"}
+    assert dataset["u_1"].attrs == {"component_along": "x"}
+    assert renamed["s"].attrs == {}
