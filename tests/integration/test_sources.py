@@ -17,6 +17,7 @@ from source_files import MAKERS, NUM_FRAMES, Made, frames, pixels
 from tiny import config, tiny_frames
 
 from swsr.__main__ import main
+from swsr.components import mirror_signs
 from swsr.geometry import Geometry
 from swsr.settings import Reading, Settings, split_entry
 from swsr.sources import video
@@ -135,6 +136,7 @@ def test_components_of_vectors_change_sign_across_a_pole(folder):
     chosen = extracted(source)
     assert Geometry.of(chosen).vectors == (False, True, True)
     assert list(chosen.data_vars) == names
+    assert [mirror_signs(chosen[name]) for name in names] == [(1, 1), (-1, 1), (1, -1)]
 
 
 def test_components_of_dedalus_are_along_x_and_y(folder):
@@ -151,6 +153,8 @@ def test_components_of_dedalus_are_along_x_and_y(folder):
     along_y = np.pi * np.cos(np.pi * first["lat"]) + 0 * first["lon"]
     np.testing.assert_allclose(first["slope_0"], along_x.transpose("lat", "lon"), atol=1e-6)
     np.testing.assert_allclose(first["slope_1"], along_y.transpose("lat", "lon"), atol=1e-6)
+    assert mirror_signs(first["slope_0"]) == (1, -1)
+    assert mirror_signs(first["slope_1"]) == (-1, 1)
 
 
 def test_part_of_the_files_in_other_units(folder):

@@ -43,7 +43,7 @@ def settings(**sections):
         ({"downscale": {"codec": "mjpeg", "quality": 0}}, "quality is 0, but mjpeg has 1 (best)"),
         (
             {"downscale": {"codec": "h264", "quality": 9}, "methods": ["constrained_2d"]},
-            "constrained_2d, which would bring back the errors of downscale.codec h264",
+            "methods: constrained_2d would bring back the errors of downscale.codec h264",
         ),
         ({"downscale": {"quality": 20}}, "downscale.quality is 20, but no codec compresses"),
         ({"source": {"variables": ["vorticity", "vorticity"]}}, "names a variable twice"),
@@ -79,7 +79,7 @@ def settings(**sections):
         ),
         (
             {"methods": ["constrained_3d"], "train_3d": {"network": "study_3d"}},
-            "constrained_3d, which needs whole frames",
+            "methods: constrained_3d needs whole frames",
         ),
         (
             {"train_2d": {"network": "edsr_2d", "first_layer": "pretrained"}},

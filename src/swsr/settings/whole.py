@@ -1,7 +1,7 @@
 """The whole of `config.yaml`, and what must fit between its sections."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import Field, PositiveInt, ValidationError, model_validator
@@ -106,39 +106,27 @@ class Settings(Strict):
         return self
 
     @model_validator(mode="after")
-    def _constrained_frames_are_whole(self) -> Self:
-        if "constrained_3d" in self.methods and self.train_3d.network == "study_3d":
-            raise ValueError(
-                "methods name constrained_3d, which needs whole frames, but train_3d.network "
-                "study_3d takes points off: use skip_3d"
-            )
+    def _consistent_frames_are_whole_and_true(self) -> Self:
+        for wish, of_3d, instead in self._consistent():
+            if of_3d and self.train_3d.network == "study_3d":
+                raise ValueError(
+                    f"{wish} needs whole frames, but train_3d.network study_3d takes points off: "
+                    f"use skip_3d{instead}"
+                )
+            if self.downscale.codec is not None:
+                raise ValueError(
+                    f"{wish} would bring back the errors of downscale.codec "
+                    f"{self.downscale.codec}: leave out one of them"
+                )
         return self
 
-    @model_validator(mode="after")
-    def _constrained_to_what_is_true(self) -> Self:
-        constrained = sorted({"constrained_2d", "constrained_3d"} & set(self.methods))
-        if constrained and self.downscale.codec is not None:
-            raise ValueError(
-                f"methods name {constrained[0]}, which would bring back the errors of "
-                f"downscale.codec {self.downscale.codec}: leave out one of them"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _applied_frames_can_be_consistent(self) -> Self:
-        if not (self.apply.files and self.apply.consistent):
-            return self
-        if self.apply.network_3d and self.train_3d.network == "study_3d":
-            raise ValueError(
-                "apply.consistent needs whole frames, but train_3d.network study_3d takes points "
-                "off: use skip_3d, or apply.network_3d: false"
-            )
-        if self.downscale.codec is not None:
-            raise ValueError(
-                "apply.consistent would bring back the errors of downscale.codec "
-                f"{self.downscale.codec}: leave out one of them"
-            )
-        return self
+    def _consistent(self) -> Iterator[tuple[str, bool, str]]:
+        """What makes results consistent with their input, whether of a 3D network, what else."""
+        if self.apply.files and self.apply.consistent:
+            yield "apply.consistent", self.apply.network_3d, ", or apply.network_3d: false"
+        for method in ("constrained_2d", "constrained_3d"):
+            if method in self.methods:
+                yield f"methods: {method}", method == "constrained_3d", ""
 
     @model_validator(mode="after")
     def _patches_fit_images(self) -> Self:
