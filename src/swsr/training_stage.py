@@ -84,9 +84,18 @@ def train(
     trainer = _trainer(choices, low, high, scaling, output, run)
     for path in start:
         _start_from(path, trainer.network, run)
+    if choices.train.augmentation == "mirror":
+        run.say(f"mirror images change {_changed(low, 0)} along lat, {_changed(low, 1)} along lon")
     digests = input_digests([*inputs, *truths])
     digests |= {f"{path.parent.name}/{path.stem}": file_digest(path) for path in start}
     fit_and_write(trainer, _card(choices, low, scaling, digests), output, run)
+
+
+def _changed(series: Series, number: int) -> str:
+    """The variables whose signs mirror images along a dim change."""
+    signs = zip(series.variables, series.mirror_signs, strict=True)
+    names = ", ".join(name for name, sign in signs if sign[number] < 0)
+    return f"signs of {names}" if names else "no sign"
 
 
 def _start_from(path: Path, network: Network, run: Run) -> None:

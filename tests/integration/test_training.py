@@ -188,6 +188,20 @@ def test_bfloat16_trains_as_float32_does(stores, tmp_path, stage, network):
     assert left["bfloat16"] == pytest.approx(left["float32"], rel=0.2)
 
 
+def test_mirror_images_are_told_of_and_train_another_network(stores, alone, tmp_path):
+    told = "mirror images change signs of vorticity along lat, signs of vorticity along lon"
+    trained = {}
+    for augmentation in ("none", "mirror"):
+        done = train(stores, tmp_path / augmentation, augmentation=augmentation)
+        assert done.returncode == 0, done.stderr
+        assert (told in done.stderr) == (augmentation == "mirror")
+        trained[augmentation] = weights(tmp_path / augmentation / "network.safetensors")
+    default = weights(alone / "train_2d" / "network.safetensors")
+    key = "layers.0.weight"
+    assert torch.equal(trained["mirror"][key], default[key])
+    assert (trained["none"][key] - default[key]).abs().max() > 10 * TOLERANCE
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_loss_that_is_not_finite_stops_all_ranks(stores, tmp_path, ranks):
     done = train(
