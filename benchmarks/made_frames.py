@@ -30,4 +30,4 @@ def samples(network: Network, high: Frames) -> Samples:
     if scale == 1:
         given = bicubic.upscale(given, 2, GLOBE)
     scaling = Scaling(np.array([high.min()]), np.array([high.max()]))
-    return Samples((given,), (high,), network.reach, scaling, GLOBE)
+    return Samples((given,), (high,), network.reach, scaling, GLOBE, ((-1, -1),))

@@ -1,6 +1,6 @@
 """What variables are: scalars, components of vectors or tensors, or what turns, as vorticity.
 
-Names and attributes tell. It decides which change their sign across a pole, and in a mirror.
+Attributes and names tell. It decides which change their sign across a pole, and in a mirror.
 """
 
 import re
@@ -9,49 +9,50 @@ from collections.abc import Mapping
 import xarray as xr
 
 ALONG = "component_along"
-"""Attribute of components of vectors and tensors: dims that they lie along, with spaces between."""
+"""Attribute of variables whose reader knows: dims that a component lies along, with spaces between;
+none of a scalar."""
 
 _STANDARD_NAMES = {
-    "lat": re.compile("(north|south)ward_|y_(wind|velocity|component)"),
-    "lon": re.compile("(east|west)ward_|x_(wind|velocity|component)"),
+    "lat": re.compile("(north|south)ward_|(^|_)y_"),
+    "lon": re.compile("(east|west)ward_|(^|_)x_"),
 }
 """Standard names of horizontal components of vectors."""
 
 _NAMES = {
-    "lat": ("v", "va", "vs", "vas", "v10", "10v", "vwnd", "v_component_of_wind", "vv"),
-    "lon": ("u", "ua", "us", "uas", "u10", "10u", "uo", "uwnd", "u_component_of_wind", "uu"),
+    "lat": re.compile("([0-9]+m?_?)?(v(a|s|as|v|wnd|comp|bar|vel|[0-9]+m?)?|v_component_of_.*)"),
+    "lon": re.compile("([0-9]+m?_?)?(u(a|s|as|o|u|wnd|comp|bar|vel|[0-9]+m?)?|u_component_of_.*)"),
 }
-"""Names of such components in models that write no standard names; `vo` is vorticity to some."""
+"""Names of such components in models that write no standard names, in small letters; `vo` is
+vorticity to some."""
 
-_TURNING = ("vorticity", "streamfunction")
-_TURNING_NAMES = ("vo", "zeta", "pv", "strf")
+_TURNING = re.compile("vorticity|stream[ _]?function")
+_TURNING_NAMES = ("vo", "vor", "vort", "zeta", "pv", "strf")
+
+_HEIGHTS = ("m", "meter", "meters", "metre", "metres")
+"""Units of zeta where it is the height of the sea's surface."""
 
 
 def is_component(variable: xr.DataArray) -> bool:
-    """Whether a variable is a horizontal component of a vector, or alike under half a turn."""
+    """Whether a variable is a horizontal component of a vector, which half a turn inverts."""
     return sum(dim in ("lat", "lon") for dim in _dims_along(variable)) % 2 == 1
 
 
 def is_vorticity(variable: xr.DataArray) -> bool:
-    """Whether a variable turns: vorticity of any kind, or a stream function."""
-    if is_component(variable):
-        return False
-    title = f"{variable.name} {variable.attrs.get('standard_name', '')}".lower()
-    return variable.name in _TURNING_NAMES or any(word in title for word in _TURNING)
+    """Whether a variable tells how the flow turns in the plane: vorticity, or a stream function."""
+    return _turns(variable) and not is_component(variable)
 
 
 def mirror_signs(variable: xr.DataArray) -> tuple[int, int]:
     """Sign of a variable in the mirror image along lat, and along lon.
 
-    A flow and its mirror image turn, and point along that dim, in opposite directions: vorticity
-    changes its sign in both, a component of a vector in that along its dim, scalars in none. On a
-    globe the image along lat of a shallow-water flow is one too; that along lon is where the
-    planet's rotation may be taken as constant.
+    A flow's image points the other way along that dim, and turns the other way: a component of a
+    vector changes its sign along its dim, vorticity in both. On a globe the image along lat of a
+    shallow-water flow is such a flow; the image along lon belongs on the other hemisphere, as far
+    as the planet's rotation does not vary within it.
     """
-    if is_vorticity(variable):
-        return -1, -1
     dims = _dims_along(variable)
-    lat, lon = ((-1) ** dims.count(dim) for dim in ("lat", "lon"))
+    of_turning = -1 if _turns(variable) else 1
+    lat, lon = (of_turning * (-1) ** dims.count(dim) for dim in ("lat", "lon"))
     return lat, lon
 
 
@@ -68,13 +69,27 @@ def rename_along(dataset: xr.Dataset, names: Mapping[str, str]) -> xr.Dataset:
     )
 
 
+def _turns(variable: xr.DataArray) -> bool:
+    known, name = _standard_name(variable), str(variable.name).lower()
+    if not known and name in _TURNING_NAMES:
+        return variable.attrs.get("units") not in _HEIGHTS
+    title = known or f"{name} {variable.attrs.get('long_name', '')}".lower()
+    return bool(_TURNING.search(title))
+
+
 def _dims_along(variable: xr.DataArray) -> list[str]:
     """Dims that a component lies along; none of a scalar."""
-    if ALONG in variable.attrs:  # as readers of formats that have vectors note
+    if ALONG in variable.attrs:
         return str(variable.attrs[ALONG]).split()
-    title = str(variable.attrs.get("standard_name", ""))
+    known, name = _standard_name(variable), str(variable.name).lower()
     return [
         dim
-        for dim, names in _NAMES.items()
-        if _STANDARD_NAMES[dim].search(title) or variable.name in names
+        for dim in ("lat", "lon")
+        if (_STANDARD_NAMES[dim].search(known) if known else _NAMES[dim].fullmatch(name))
     ]
+
+
+def _standard_name(variable: xr.DataArray) -> str:
+    """What is more than a name, if there is one: readers of GRIB write `unknown`."""
+    found = str(variable.attrs.get("standard_name", "")).lower()
+    return "" if found == "unknown" else found

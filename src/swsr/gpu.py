@@ -6,7 +6,6 @@ The networks are small: their layers take a GPU less time than Python takes to a
 import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -82,10 +81,8 @@ class ResidentSamples:
         low, high = _extents(samples, lat, lon)
         self._low = self._read(samples.inputs, low, device)
         self._high = self._read(samples.truths, high, device)
-        zero = samples.scaling.to_unit(np.zeros((self._low.shape[1], 1, 1), dtype="float32"))
-        self._zero = torch.from_numpy(zero).to(device)
-        signs = samples.mirror_signs or ((1, 1),) * len(zero)
-        self._signs = torch.tensor(signs, device=device)
+        self._zero = torch.from_numpy(samples.scaling.zero).to(device)
+        self._signs = torch.tensor(samples.mirror_signs, device=device)
 
     @staticmethod
     def bytes(samples: Samples, lat: int, lon: int) -> int:
@@ -138,7 +135,7 @@ class ResidentSamples:
         """Signs of physical values, of which these are scaled: (n, variables, frames, lat, lon)."""
         changed = (torch.stack(mirrored, 1)[:, None] * (self._signs < 0)).sum(2) % 2
         signs = (1 - 2 * changed)[..., None, None, None]
-        return values * signs + (1 - signs) * self._zero[:, None]
+        return values * signs + (1 - signs) * self._zero[:, None, None, None]
 
     def _read(
         self, sources: tuple[Source, ...], extent: tuple[range, range], device: torch.device

@@ -17,6 +17,9 @@ from swsr.layers import Reach
 from swsr.scaling import Scaling
 from swsr.settings import Train
 
+_IMAGES_BEYOND = 0.25
+"""How far mirror images may leave the range of frames, as a share of it."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -49,7 +52,7 @@ class Samples:
     geometry
         What lies beyond the edges, for networks that read it.
     mirror_signs
-        Of each variable as `components.mirror_signs` gives them, for patches that are mirrored.
+        Of each variable, as `components.mirror_signs` gives them.
 
     A sample is one frame of output: with packs of five, the first and the last two frames of a
     series are no samples.
@@ -60,7 +63,7 @@ class Samples:
     reach: Reach
     scaling: Scaling
     geometry: Geometry
-    mirror_signs: tuple[tuple[int, int], ...] = ()
+    mirror_signs: tuple[tuple[int, int], ...]
 
     def __post_init__(self) -> None:
         for low, high in zip(self.inputs, self.truths, strict=True):
@@ -84,6 +87,18 @@ class Samples:
         """Points of lat and lon of an input frame."""
         _, _, lat, lon = self.inputs[0].shape
         return lat, lon
+
+    @property
+    def mirrors(self) -> tuple[bool, bool]:
+        """Whether mirror images along lat, and along lon, are much like frames.
+
+        Not where a variable that changes its sign is far from symmetric about zero, as winds that
+        blow east: networks would learn what never occurs, beyond the range that values are scaled
+        by.
+        """
+        leaving = np.abs(2 * self.scaling.zero - 1) > _IMAGES_BEYOND
+        lat, lon = ~((np.array(self.mirror_signs) < 0) & leaving[:, None]).any(axis=0)
+        return bool(lat), bool(lon)
 
     def batch(self, patches: list["Patch"]) -> tuple[Tensor, Tensor]:
         """Inputs and truths of patches of one size, stacked along a first dim."""
@@ -172,7 +187,7 @@ def draw_epoch(
         Frames in a chunk of its stores.
     settings
         `global_batch_size`, `patch_points`, `patches_per_frame`, and `augmentation`: with `mirror`
-        every patch is mirrored along lat with even odds, and along lon.
+        patches are mirrored with even odds along lat, and along lon, see `Samples.mirrors`.
     seed, epoch
         What the order and the places depend on.
     """
@@ -218,7 +233,7 @@ def _place(
     lefts = random.integers(0, lon if around else lon - width + 1, size=len(order))
     mirrored = np.zeros((len(order), 2), dtype=bool)
     if settings.augmentation == "mirror":
-        mirrored = random.random(mirrored.shape) < 0.5
+        mirrored = (random.random(mirrored.shape) < 0.5) & samples.mirrors
     return [
         Patch(int(sample), int(top), int(left), height, width, (bool(in_lat), bool(in_lon)))
         for sample, top, left, (in_lat, in_lon) in zip(order, tops, lefts, mirrored, strict=True)

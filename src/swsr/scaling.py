@@ -19,6 +19,11 @@ class Scaling:
         if not (self.maximum > self.minimum).all():
             raise ValueError("a variable is constant over the training frames: it cannot be scaled")
 
+    @property
+    def zero(self) -> np.ndarray:
+        """Where 0 in the variables' units lies after scaling: (variables,)."""
+        return self.to_unit(np.zeros((len(self.minimum), 1, 1), dtype="float32")).ravel()
+
     def to_unit(self, values: np.ndarray) -> np.ndarray:
         """Physical values (..., variables, lat, lon) -> 0 to 1 over the training split."""
         low, span = self._columns()

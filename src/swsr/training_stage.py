@@ -9,7 +9,7 @@ import torch
 import xarray as xr
 
 from swsr.checkpoint import Card, file_digest, load_network
-from swsr.components import mirror_signs
+from swsr.components import is_component, mirror_signs
 from swsr.geometry import Geometry
 from swsr.joint import NetworkJoint
 from swsr.networks import Network, build_network
@@ -85,17 +85,23 @@ def train(
     for path in start:
         _start_from(path, trainer.network, run)
     if choices.train.augmentation == "mirror":
-        run.say(f"mirror images change {_changed(low, 0)} along lat, {_changed(low, 1)} along lon")
+        run.say(_mirror_images(trainer.train, low.variables))
     digests = input_digests([*inputs, *truths])
     digests |= {f"{path.parent.name}/{path.stem}": file_digest(path) for path in start}
     fit_and_write(trainer, _card(choices, low, scaling, digests), output, run)
 
 
-def _changed(series: Series, number: int) -> str:
-    """The variables whose signs mirror images along a dim change."""
-    signs = zip(series.variables, series.mirror_signs, strict=True)
-    names = ", ".join(name for name, sign in signs if sign[number] < 0)
-    return f"signs of {names}" if names else "no sign"
+def _mirror_images(samples: Samples, variables: tuple[str, ...]) -> str:
+    """Along which dims there are some, and whose signs they change."""
+    found = []
+    for number, dim in enumerate(("lat", "lon")):
+        signs = zip(variables, samples.mirror_signs, strict=True)
+        names = ", ".join(name for name, sign in signs if sign[number] < 0)
+        if samples.mirrors[number]:
+            found.append(f"along {dim} with {f'signs of {names}' if names else 'no sign'} changed")
+        else:
+            found.append(f"none along {dim}, where {names} would leave the range of the frames")
+    return "mirror images: " + ", ".join(found)
 
 
 def _start_from(path: Path, network: Network, run: Run) -> None:
@@ -195,6 +201,7 @@ def _open(manifests: Sequence[Path], choices: TrainStage, cache: Cache) -> Serie
         ranges = choices.split.ranges(dataset.sizes["time"])
         for name, parts in sets.items():
             parts.append(StoredFrames(dataset, names, ranges[name], cache))
+    _check_components(manifests[0], first)
     return Series(
         names,
         tuple(_units(first).values()),
@@ -205,6 +212,16 @@ def _open(manifests: Sequence[Path], choices: TrainStage, cache: Cache) -> Serie
         _compression(first),
         {name: tuple(parts) for name, parts in sets.items()},
     )
+
+
+def _check_components(manifest: Path, dataset: xr.Dataset) -> None:
+    """A store keeps what was known when it was made, and results differ with it."""
+    now = tuple(map(is_component, dataset.data_vars.values()))
+    if now != Geometry.of(dataset).vectors:
+        raise ValueError(
+            f"{manifest}: an earlier version made it, which took other variables for components of "
+            "vectors: run again with --forcerun extract"
+        )
 
 
 def _units(dataset: xr.Dataset) -> dict[str, str]:

@@ -189,7 +189,7 @@ def test_bfloat16_trains_as_float32_does(stores, tmp_path, stage, network):
 
 
 def test_mirror_images_are_told_of_and_train_another_network(stores, alone, tmp_path):
-    told = "mirror images change signs of vorticity along lat, signs of vorticity along lon"
+    told = "mirror images: along lat with signs of vorticity changed, along lon with signs of"
     trained = {}
     for augmentation in ("none", "mirror"):
         done = train(stores, tmp_path / augmentation, augmentation=augmentation)

@@ -19,20 +19,35 @@ def variable(name="any", **attributes):
         ("depth", {}, (1, 1)),
         ("divergence", {}, (1, 1)),
         ("u", {}, (1, -1)),
-        ("10v", {}, (-1, 1)),
+        ("V10", {}, (-1, 1)),
+        ("10m_u_component_of_wind", {}, (1, -1)),
+        ("ubar", {}, (1, -1)),
+        ("vertical_velocity", {}, (1, 1)),
         ("speed", {"standard_name": "eastward_wind"}, (1, -1)),
         ("speed", {"standard_name": "sea_water_y_velocity"}, (-1, 1)),
-        ("speed", {"standard_name": "southward_wind"}, (-1, 1)),
+        ("stress", {"standard_name": "downward_x_stress_at_sea_water_surface"}, (1, -1)),
+        ("flow", {"standard_name": "southward_wind"}, (-1, 1)),
+        ("u", {"standard_name": "y_wind"}, (-1, 1)),
+        ("q", {"standard_name": "humidity_component"}, (1, 1)),
         ("vorticity", {}, (-1, -1)),
         ("absolute_vorticity", {}, (-1, -1)),
+        ("vor", {}, (-1, -1)),
+        ("X", {"long_name": "Relative Vorticity"}, (-1, -1)),
+        ("X", {"long_name": "stream function"}, (-1, -1)),
         ("vo", {"standard_name": "atmosphere_relative_vorticity"}, (-1, -1)),
-        ("vo", {}, (-1, -1)),
+        ("vo", {"standard_name": "unknown"}, (-1, -1)),
         ("vo", {"standard_name": "northward_sea_water_velocity"}, (-1, 1)),
         ("chi", {"standard_name": "atmosphere_horizontal_streamfunction"}, (-1, -1)),
+        ("zeta", {"units": "s-1"}, (-1, -1)),
+        ("zeta", {"units": "meter", "long_name": "free-surface"}, (1, 1)),
+        ("zeta", {"standard_name": "sea_surface_height_above_geoid"}, (1, 1)),
         ("velocity_0", {"component_along": "lon"}, (1, -1)),
         ("velocity_2", {"component_along": "height"}, (1, 1)),
+        ("u", {"component_along": ""}, (1, 1)),
         ("stress_0_1", {"component_along": "lat lon"}, (-1, -1)),
         ("stress_0_0", {"component_along": "lat lat"}, (1, 1)),
+        ("vorticity_0", {"component_along": "lat"}, (1, -1)),
+        ("vorticity_2", {"component_along": "height"}, (-1, -1)),
     ],
     ids=str,
 )
@@ -66,6 +81,7 @@ def test_the_image_of_a_flow_has_the_image_of_its_vorticity_and_divergence():
 def test_only_what_turns_is_vorticity():
     assert is_vorticity(variable("potential_vorticity"))
     assert not is_vorticity(variable("voltage"))
+    assert not is_vorticity(variable("vorticity_0", component_along="lat"))
     assert not is_vorticity(variable("vo", standard_name="northward_sea_water_velocity"))
 
 

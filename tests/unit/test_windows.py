@@ -20,6 +20,8 @@ BASELINES = ["srcnn_2d", "fsrcnn_2d", "edsr_2d"]
 OURS = ["skip_2d", "skip_3d", "subpixel_2d", "fusion_3d"]
 ALL = ["study_2d", "study_3d", *OURS, *BASELINES]
 GLOBE = Geometry("pole", "periodic")
+SCALARS = ((1, 1),)
+"""Signs in mirrors of one variable."""
 BOX = Geometry("edge", "edge")
 AS_IS = Scaling(np.zeros(1), np.ones(1))
 
@@ -142,7 +144,7 @@ def test_truth_of_a_patch_lies_where_the_networks_output_lies(name, geometry):
     scale, trim = reach.scale, reach.trim
     samples = Samples(
         (series(7, 1, 0), series(6, 1, 100)), (series(7, scale, 0), series(6, scale, 100)),
-        reach, AS_IS, geometry,
+        reach, AS_IS, geometry, SCALARS,
     )  # fmt: skip
     assert len(samples) == (13 if scale == 2 else 3 + 2)
     batches = draw_epoch(samples, 4, settings(patch_points=8, patches_per_frame=3), 0, 1)
@@ -161,7 +163,7 @@ def test_truth_of_a_patch_lies_where_the_networks_output_lies(name, geometry):
 def test_patches_go_around_a_plane_that_is_periodic_in_lat(lat):
     frames = series(9, 1, 0)
     reach = build_network("skip_3d", 1, 1).reach
-    samples = Samples((frames,), (frames,), reach, AS_IS, Geometry(lat, "periodic"))
+    samples = Samples((frames,), (frames,), reach, AS_IS, Geometry(lat, "periodic"), SCALARS)
     batches = draw_epoch(samples, 4, settings(patch_points=8, patches_per_frame=20), 0, 1)
     patches = [patch for batch in batches for patch in batch]
     assert any(patch.top + patch.lat > frames.shape[-2] for patch in patches) == (lat != "edge")
@@ -176,7 +178,9 @@ def test_each_variable_is_scaled_by_its_own_limits(name):
     frames = np.concatenate([series(9, 1, 0), -100 - 10 * series(9, 1, 0)], axis=1)
     reach = build_network(name, 2, 1).reach
     scaling = Scaling(np.array([0.0, -200.0]), np.array([10.0, -100.0]))
-    samples = Samples((frames,), (frames,), Reach(1, *astuple(reach)[1:]), scaling, GLOBE)
+    samples = Samples(
+        (frames,), (frames,), Reach(1, *astuple(reach)[1:]), scaling, GLOBE, SCALARS * 2
+    )
     given, truth = samples.whole([1])
     for values in (given[0], truth[0]):
         np.testing.assert_allclose(values[1], 1 - values[0], atol=1e-5)
@@ -188,7 +192,7 @@ def two_series():
     reach = build_network("skip_2d", 1, 2).reach
     return Samples(
         (series(21, 1, 0), series(10, 1, 100)), (series(21, 2, 0), series(10, 2, 100)),
-        reach, AS_IS, GLOBE,
+        reach, AS_IS, GLOBE, SCALARS,
     )  # fmt: skip
 
 
@@ -224,7 +228,7 @@ def test_a_rank_comes_back_to_no_chunk_that_it_has_left():
 def test_frames_of_another_grid_are_refused():
     reach = build_network("skip_2d", 1, 2).reach
     with pytest.raises(ValueError, match="do not fit truth"):
-        Samples((series(9, 1, 0),), (series(9, 3, 0),), reach, AS_IS, GLOBE)
+        Samples((series(9, 1, 0),), (series(9, 3, 0),), reach, AS_IS, GLOBE, SCALARS)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
@@ -239,12 +243,16 @@ def test_shares_cover_everything_and_differ_by_one_at_most(size):
 
 
 @pytest.mark.parametrize("geometry", [GLOBE, BOX, Geometry("periodic", "periodic")])
-@pytest.mark.parametrize("name", ["study_2d", "skip_2d", "fusion_3d", "skip_joint"])
-def test_mirrored_patches_are_patches_of_mirrored_frames(name, geometry):
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [("study_2d", 2), ("skip_2d", 3), ("study_3d", 1), ("fusion_3d", 1), ("skip_joint", 2),
+     ("skip_3d_first_joint", 3)],
+)  # fmt: skip
+def test_mirrored_patches_are_patches_of_mirrored_frames(name, scale, geometry):
     geometry = replace(geometry, vectors=(False, True, True))
     signs = ((-1, -1), (1, -1), (-1, 1))  # vorticity, u, v
-    reach = build_network(name, 3, 2).reach
-    scaling = Scaling(np.array([-4.0, -5.0, -3.0]), np.array([5.0, 4.0, 6.0]))
+    reach = build_network(name, 3, scale).reach
+    scaling = Scaling(np.array([-4.0, -5.0, -4.5]), np.array([5.0, 4.0, 5.0]))
     random = np.random.default_rng(0)
     low, high = (
         random.normal(size=(6, 3, 16 * scale, 20 * scale)).astype("float32")
@@ -264,7 +272,7 @@ def test_mirrored_patches_are_patches_of_mirrored_frames(name, geometry):
             for side, mirrored in zip(size, patch.mirrored, strict=True) if mirrored
         }  # fmt: skip
         plain = replace(patch, mirrored=(False, False), **there)
-        wanted = Samples(*worlds, reach, scaling, geometry).batch([plain])
+        wanted = Samples(*worlds, reach, scaling, geometry, signs).batch([plain])
         for ours, theirs in zip(samples.batch([patch]), wanted, strict=True):
             np.testing.assert_array_equal(ours, theirs)
 
@@ -280,3 +288,20 @@ def test_no_patch_is_mirrored_where_that_is_not_asked_for():
     assert places[0] == places[1]
     batches = draw_epoch(two_series(), 4, settings(), 0, 1)
     assert not any(any(patch.mirrored) for batch in batches for patch in batch)
+
+
+def test_no_images_along_a_dim_where_a_variable_has_a_preferred_sign():
+    """Winds from the west, as strong as those from the south and the north."""
+    frames = np.zeros((9, 3, 12, 16), "float32")
+    scaling = Scaling(np.array([-10.0, -40.0, 9000.0]), np.array([90.0, 50.0, 11000.0]))
+    signs = ((1, -1), (-1, 1), (1, 1))  # u, v, depth
+    reach = build_network("skip_2d", 3, 2).reach
+    fine = np.zeros((9, 3, 24, 32), "float32")
+    samples = Samples((frames,), (fine,), reach, scaling, GLOBE, signs)
+    assert samples.mirrors == (True, False)
+    drawn = settings(patches_per_frame=9, augmentation="mirror")
+    batches = draw_epoch(samples, 4, drawn, 0, 1)
+    assert {patch.mirrored for batch in batches for patch in batch} == {
+        (False, False),
+        (True, False),
+    }

@@ -59,11 +59,10 @@ def hdf5_variable(
     space
         Dims that the components lie along, in their order.
     """
-    along = [space[index] for index in fixed.values() if index < len(space)]
-    attributes = {ALONG: " ".join(along)} if along else {}
+    along = " ".join(space[index] for index in fixed.values() if index < len(space))
     sizes = tuple(size for axis, size in enumerate(dataset.shape) if axis not in fixed)
     read = partial(_read_hdf5, path, dataset.name, dict(fixed), dataset.ndim)
-    return lazy_variable(dims, sizes, dataset.dtype, read, attributes)
+    return lazy_variable(dims, sizes, dataset.dtype, read, {ALONG: along})
 
 
 def _read_hdf5(path: Path, name: str, fixed: dict[int, int], ndim: int, key: Key) -> np.ndarray:

@@ -86,10 +86,12 @@ def _components(
                 f"{path}: {field.name} has {sizes[dim]} points of {dim}, dimensions/{dim} {points}"
             )
     axes = range(field.ndim - order, field.ndim)
+    # The script that made PlanetSWE leaves the components in Dedalus's order, and not in its dims'.
+    space = ["phi", "theta"] if set(dims) == {"phi", "theta"} else dims
     indices = product(*(range(field.shape[axis]) for axis in axes))
     return {
         "_".join([name, *map(str, index)]): hdf5_variable(
-            path, field, tuple(names), dict(zip(axes, index, strict=True)), dims
+            path, field, tuple(names), dict(zip(axes, index, strict=True)), space
         )
         for index in indices
     }
