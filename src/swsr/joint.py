@@ -1,14 +1,11 @@
 """The 2D and the 3D network as one, trained end to end: what the study left as future work."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from swsr.settings import PACK_FRAMES
-
-if TYPE_CHECKING:
-    from swsr.networks import Network2d, Network3d
+from swsr.study_networks import Network2d, Network3d
 
 
 def pack_frames(frames: Tensor) -> Tensor:
@@ -43,7 +40,7 @@ class NetworkJoint(nn.Module):
         Whether the 3D network sharpens low-resolution frames, which the 2D network then upscales.
     """
 
-    def __init__(self, network_2d: "Network2d", network_3d: "Network3d", *, first_3d: bool) -> None:
+    def __init__(self, network_2d: Network2d, network_3d: Network3d, *, first_3d: bool) -> None:
         super().__init__()
         self.network_2d, self.network_3d, self.first_3d = network_2d, network_3d, first_3d
         of_2d, of_3d = network_2d.reach, network_3d.reach

@@ -33,7 +33,7 @@ class SubPixel2d(nn.Module):
     """Five residual blocks of 16 features on the low-resolution grid, and a pixel shuffle.
 
     What they give is added to the bicubic upscaling. Values and corrections are in units of their
-    sizes, as in `networks.Network2d`.
+    sizes, as in `study_networks.Network2d`.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ from torch import Tensor
 from swsr import metrics
 from swsr.checkpoint import Card
 from swsr.grids import Grid
-from swsr.networks import TRIM_POINTS
 from swsr.settings import PACK_FRAMES
+from swsr.study_networks import TRIM_POINTS
 from swsr.zarr_io import frames_at_once, stack_variables
 
 MARGIN = PACK_FRAMES // 2

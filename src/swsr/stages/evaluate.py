@@ -16,11 +16,11 @@ from swsr.checkpoint import Card, load_network
 from swsr.diagnosis import Diagnosis, diagnose, figures, outer_labels
 from swsr.gate import judge
 from swsr.grids import Grid
-from swsr.networks import TRIM_POINTS
 from swsr.run import Run
 from swsr.scores import MARGIN, Points, align, mean_over_frames, score_frames
 from swsr.settings import EvaluateStage, Role, Set, read_stage_settings
 from swsr.spectra import Modes, coherence, make_modes
+from swsr.study_networks import TRIM_POINTS
 from swsr.zarr_io import open_frames
 
 PACKED = ("network_3d_raw", "network_3d_processed", "combined_raw", "joint", "constrained_3d")
