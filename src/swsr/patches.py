@@ -135,6 +135,7 @@ class Samples:
         """What was cut for a patch, mirrored if that is."""
         if not any(patch.mirrored):
             return frames
+        # Lat and lon are the last two axes of frames, and the two columns of signs.
         axes = tuple(axis for axis in (-2, -1) if patch.mirrored[axis])
         signs = np.array(self.mirror_signs, dtype="float32")[:, axes].prod(axis=1)
         return np.flip(frames, axes) * signs[:, None, None]

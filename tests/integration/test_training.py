@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny import mpirun, read_json, train, weights
+from tiny import make_stores, mpirun, read_json, tiny_frames, train, weights
 
 pytestmark = pytest.mark.usefixtures("raw")
 
@@ -200,6 +200,17 @@ def test_mirror_images_are_told_of_and_train_another_network(stores, alone, tmp_
     key = "layers.0.weight"
     assert torch.equal(trained["mirror"][key], default[key])
     assert (trained["none"][key] - default[key]).abs().max() > 10 * TOLERANCE
+
+
+def test_frames_whose_components_were_judged_otherwise_are_refused(tmp_path, monkeypatch):
+    """As a version made them that did not know u for a component."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr("swsr.geometry.is_component", lambda variable: False)
+        low, high = make_stores(tmp_path, tiny_frames(variables=("u",)))
+    done = train((low, high), tmp_path / "out")
+    assert done.returncode != 0
+    assert "an earlier version made it" in done.stderr
+    assert "--forcerun extract" in done.stderr
 
 
 @pytest.mark.parametrize("ranks", [1, 2])

@@ -21,7 +21,7 @@ def card(name, scale=2, variables=("vorticity", "depth")):
         settings={
             "seed": 7, "split": {"validation_fraction": 0.2},
             "train": {"global_batch_size": 4, "learning_rate": 0.003, "schedule": "cosine",
-                      "loss": "mse", "precision": "float32"},
+                      "loss": "mse", "precision": "float32", "augmentation": "mirror"},
         },
         version={"version": "1.2.3", "commit": "abc"}, inputs={"extract/seed_0": "d1gest"},
     )  # fmt: skip
@@ -90,7 +90,7 @@ def test_card_says_what_it_was_trained_on_and_what_it_is_worth():
         "# skip_3d, ", "extract/seed_0: `d1gest`", "| vorticity | s-1 | -0.0001 | 0.0003 |",
         "| depth | m | 9000 | 1.1e+04 |", "| validation, after training | 40.00 |",
         "| validation, before training | 30.00 |", "12 epochs, batch 4", "five consecutive frames",
-        "seed 7; swsr 1.2.3, commit abc", "every 2.8 degrees along lat", "every 3600 seconds",
+        "on mirror images too, seed 7; swsr 1.2.3, commit abc", "every 2.8 degrees along lat", "every 3600 seconds",
     ):  # fmt: skip
         assert words in page
 
