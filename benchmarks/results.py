@@ -36,6 +36,7 @@ LEAST_3D, LEAST_OURS = 1.25, 5.0
 """What the study's 3D network added to its 2D network, and what ours are to be above both; dB."""
 CONTRACTED = {"ours": 2, "ours_scale_4": 4}
 """Experiments of the same network as those with a codec, and their scale."""
+ONE_RANK = ("tasks=1", "communication=none")
 TRAININGS = ("pretrain_2d", "train_2d", "train_3d", "train_joint")
 
 
@@ -157,7 +158,7 @@ def main() -> None:
         subprocess.run(
             ["snakemake", "--cores", given.cores, "--rerun-incomplete", "--configfile", file.name,
              "--set-threads", *(f"{rule}=1" for rule in (*TRAININGS, "evaluate")),
-             "--set-resources", *(f"{rule}:tasks=1" for rule in TRAININGS),
+             "--set-resources", *(f"{rule}:{one}" for rule in TRAININGS for one in ONE_RANK),
              "--", "all", f"results/{given.study}/compare/table.md"],
             cwd=ROOT, check=True,
         )  # fmt: skip

@@ -4,6 +4,8 @@ The networks are small: their layers take a GPU less time than Python takes to a
 """
 
 import math
+import warnings
+from collections import Counter
 from collections.abc import Callable
 
 import torch
@@ -16,10 +18,11 @@ _WARM_UP = 3
 
 
 class Replayed:
-    """A function of tensors and a number as CUDA graphs, one for each of their shapes and numbers.
+    """A function of tensors and numbers as CUDA graphs, one for each of their shapes and numbers.
 
-    Hundreds of kernels then start with one call. The result lies in memory that the next call
-    writes to.
+    Hundreds of kernels then start with one call. The first calls of each are computed as they
+    come, so that what the function changes is changed once a call. The result lies in memory that
+    the next call writes to.
 
     Parameters
     ----------
@@ -33,14 +36,19 @@ class Replayed:
         self._function, self._device = function, device
         # Graphs never run side by side, so that one may use the memory of another.
         self._pool = torch.cuda.graph_pool_handle()
+        self._beside = torch.cuda.Stream()
+        self._calls: Counter[object] = Counter()
         self._graphs: dict[object, tuple[torch.cuda.CUDAGraph, list[Tensor], Tensor]] = {}
 
-    def __call__(self, *tensors: Tensor, number: int) -> Tensor:
+    def __call__(self, *tensors: Tensor, **numbers: int) -> Tensor:
         """The function's result; tensors may lie on the CPU."""
-        key = (number, *((tensor.shape, tensor.dtype) for tensor in tensors))
+        key = (*numbers.items(), *((tensor.shape, tensor.dtype) for tensor in tensors))
+        self._calls[key] += 1
+        if self._calls[key] <= _WARM_UP:
+            return self._warm_up([tensor.to(self._device) for tensor in tensors], numbers)
         if key not in self._graphs:
             self._graphs[key] = self._capture(
-                [tensor.to(self._device, copy=True) for tensor in tensors], number
+                [tensor.to(self._device, copy=True) for tensor in tensors], numbers
             )
         graph, places, result = self._graphs[key]
         for place, tensor in zip(places, tensors, strict=True):
@@ -48,18 +56,23 @@ class Replayed:
         graph.replay()
         return result
 
+    def _warm_up(self, tensors: list[Tensor], numbers: dict[str, int]) -> Tensor:
+        """On another stream, as what is captured after it has to be."""
+        before = torch.cuda.current_stream()
+        self._beside.wait_stream(before)
+        with torch.cuda.stream(self._beside), warnings.catch_warnings():
+            # Optimisers whose steps can be captured warn of those that are not.
+            warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
+            result = self._function(*tensors, **numbers)
+        before.wait_stream(self._beside)
+        return result
+
     def _capture(
-        self, places: list[Tensor], number: int
+        self, places: list[Tensor], numbers: dict[str, int]
     ) -> tuple[torch.cuda.CUDAGraph, list[Tensor], Tensor]:
-        beside, before = torch.cuda.Stream(), torch.cuda.current_stream()
-        beside.wait_stream(before)
-        with torch.cuda.stream(beside):
-            for _ in range(_WARM_UP):
-                self._function(*places, number=number)
-        before.wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool):
-            result = self._function(*places, number=number)
+            result = self._function(*places, **numbers)
         return graph, places, result
 
 

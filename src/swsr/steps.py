@@ -8,10 +8,11 @@ gradients travel in one message: there is nothing to overlap, only latency to pa
 
 from collections import deque
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from swsr.communication import Communicator
 from swsr.gpu import Replayed, ResidentSamples, read_later
@@ -25,6 +26,26 @@ Part: TypeAlias = tuple[Tensor, ...] | None
 
 Figures: TypeAlias = tuple[float, list[bool]]
 """Of a step: the mean loss over the points of its batch, and which wishes any rank had."""
+
+
+def adam(groups: list[dict[str, Any]], learning_rate: float, device: torch.device) -> Optimizer:
+    """Adam for these groups of parameters, whose steps can be replayed as a graph on a GPU.
+
+    There it is one kernel, where each is started at the price of a small layer.
+    """
+    gpu = device.type == "cuda"
+    if gpu:
+        groups = [group | {"lr": torch.tensor(learning_rate, device=device)} for group in groups]
+    return torch.optim.Adam(groups, learning_rate, fused=gpu, capturable=gpu)
+
+
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    """Of the next steps: each group has its `share` of it."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):  # where a graph reads it
+            group["lr"].fill_(group["share"] * rate)
+        else:
+            group["lr"] = group["share"] * rate
 
 
 class Steps:
@@ -41,7 +62,7 @@ class Steps:
     communicator, device
         The other ranks, and where to compute.
     optimizer
-        Gets gradients, and takes a step, once per call of `take`.
+        Gets gradients, and takes a step, once per call of `take`; on a GPU as `adam` makes it.
     resident_bytes
         On a GPU, frames lie there if they take no more, nor half of the memory that is free.
 
@@ -58,7 +79,7 @@ class Steps:
         settings: Train,
         communicator: Communicator,
         device: torch.device,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         resident_bytes: int,
     ) -> None:
         self._network, self._samples, self._settings = network, samples, settings
@@ -69,8 +90,10 @@ class Steps:
         self._sizes = [parameter.numel() for parameter in self._parameters]
         self._resident: ResidentSamples | None = None
         self._compute: Callable[..., Tensor] = self._message
+        self._update: Callable[..., Tensor] = self._step
         if device.type == "cuda":
             self._compute = Replayed(self._message, device)
+            self._update = Replayed(self._step, device)
             lat, lon = (settings.patch_points or points for points in samples.size)
             free, _ = torch.cuda.mem_get_info(device)
             # The layers need room too.
@@ -103,11 +126,7 @@ class Steps:
         else:
             message = self._compute(*map(self._ready, (*part, noted)), number=size)
         message = self._communicator.sum(message)
-        *gradients, notes = message.split([*self._sizes, 1 + len(wishes)])
-        for parameter, gradient in zip(self._parameters, gradients, strict=True):
-            parameter.grad = gradient.view_as(parameter)
-        self._optimizer.step()
-        self._waiting.append(read_later(notes))
+        self._waiting.append(read_later(self._update(message)))
         return self._read(self.behind)
 
     def rest(self) -> list[Figures]:
@@ -116,7 +135,7 @@ class Steps:
 
     def close(self) -> None:
         """Give the GPU's memory back."""
-        self._compute, self._resident = self._message, None
+        self._compute, self._update, self._resident = self._message, self._step, None
 
     def _read(self, at_most: int) -> list[Figures]:
         """Figures of the first steps, until at most so many wait."""
@@ -143,6 +162,15 @@ class Steps:
         loss = loss / (truths[0].numel() * number)
         gradients = torch.autograd.grad(loss, self._parameters)
         return torch.cat([*(g.reshape(-1) for g in gradients), loss.detach()[None], wishes])
+
+    def _step(self, message: Tensor) -> Tensor:
+        """Have the optimiser take a step by the gradients of a message; what follows on them."""
+        after = len(message) - sum(self._sizes)
+        *gradients, notes = message.split([*self._sizes, after])
+        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+            parameter.grad = gradient.view_as(parameter)
+        self._optimizer.step()
+        return notes
 
     def _forward(self, inputs: Tensor) -> Tensor:
         """What the network makes of them, in float32 whatever its layers compute in."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from swsr import metrics
 from swsr.checkpoint import Checkpoints, Progress
@@ -22,7 +23,7 @@ from swsr.inference import apply_network
 from swsr.networks import Network
 from swsr.patches import Samples, draw_epoch, prefetch
 from swsr.settings import Train
-from swsr.steps import Figures, Steps
+from swsr.steps import Figures, Steps, adam, set_learning_rate
 from swsr.stopping import stop_signals
 from swsr.transfer import parameter_groups
 
@@ -74,9 +75,7 @@ class Trainer:
         """
         self.network.to(self.device)
         groups = parameter_groups(self.network, self.first_layer_rate)
-        # In one kernel on a GPU, where each is started at the price of a small layer.
-        fused = self.device.type == "cuda"
-        optimizer = torch.optim.Adam(groups, self.settings.learning_rate, fused=fused)
+        optimizer = adam(groups, self.settings.learning_rate, self.device)
         progress = self._resume(checkpoints, optimizer, say)
         steps = Steps(
             self.network, self.train, self.settings, self.communicator, self.device, optimizer,
@@ -98,7 +97,7 @@ class Trainer:
     def _resume(
         self,
         checkpoints: Checkpoints,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         say: Callable[[str], None],
     ) -> Progress:
         path, passed_over = self.communicator.on_first(checkpoints.find)
@@ -112,16 +111,14 @@ class Trainer:
         say(f"resuming after epoch {progress.epoch} of {self.settings.epochs} from {path}")
         return progress
 
-    def _save(
-        self, checkpoints: Checkpoints, optimizer: torch.optim.Optimizer, progress: Progress
-    ) -> None:
+    def _save(self, checkpoints: Checkpoints, optimizer: Optimizer, progress: Progress) -> None:
         self.communicator.on_first(lambda: checkpoints.save(self.network, optimizer, progress))
 
     def _train_epoch(
         self,
         progress: Progress,
         steps: Steps,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         asked_to_stop: Callable[[], bool],
     ) -> tuple[Progress, bool]:
         """The next epoch, or what is left of it, and whether to stop.
@@ -136,8 +133,7 @@ class Trainer:
         parts = prefetch(steps.load, batches[len(losses) :])
         for number, part in enumerate(parts, start=len(losses)):
             done = (progress.epoch + number / len(batches)) / self.settings.epochs
-            for group in optimizer.param_groups:
-                group["lr"] = group["share"] * learning_rate(self.settings, done)
+            set_learning_rate(optimizer, learning_rate(self.settings, done))
             late = time.perf_counter() - started > _SAVE_EVERY_SECONDS
             over = steps.take(part, len(batches[number]), [asked_to_stop(), late])
             if number + 1 == len(batches) or _any_wish(over):

@@ -18,9 +18,10 @@ from swsr.patches import Samples, draw_epoch
 from swsr.run import Run
 from swsr.scaling import Scaling
 from swsr.settings import Train2d
-from swsr.steps import Steps
+from swsr.steps import Steps, adam, set_learning_rate
 from swsr.training_result import _check_gpus
 from swsr.training_stage import train
+from swsr.transfer import parameter_groups
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 GEOMETRIES = [
@@ -113,21 +114,21 @@ def test_replayed_gradients_are_those_computed_at_once(name, loss, precision, mo
     with torch.no_grad():  # no last layers of zeros, before which no gradient is left
         for parameter in network.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
-    optimizer = torch.optim.SGD(network.parameters(), 1e-3)
+    whole = {"params": list(network.parameters()), "share": 1.0}
+    optimizer = adam([whole], 1e-3, gpu)
     resident, loaded = (
         Steps(network, samples, settings, Run().communicator, gpu, optimizer, size)
         for size in (2**30, 0)
     )
-    for number, batch in enumerate(draw_epoch(samples, 4, settings, 0, 1)):
-        wishes = [number % 2 == 0, number % 3 == 0]
-        weights = {key: value.clone() for key, value in network.state_dict().items()}
-        plain = loaded._message(
-            *(t.to(gpu) for t in samples.batch(batch)), torch.zeros(2, device=gpu),
-            number=len(batch),
-        )  # fmt: skip
-        assert torch.isfinite(plain).all() and plain[:-3].count_nonzero() > len(plain) / 4
-        for steps in (resident, loaded):
-            network.load_state_dict(weights)
+    drawn = [batch for epoch in range(1, 6) for batch in draw_epoch(samples, 4, settings, 0, epoch)]
+    for steps in (resident, loaded):
+        for number, batch in enumerate(drawn):
+            wishes = [number % 2 == 0, number % 3 == 0]
+            plain = loaded._message(
+                *(t.to(gpu) for t in samples.batch(batch)), torch.zeros(2, device=gpu),
+                number=len(batch),
+            )  # fmt: skip
+            assert torch.isfinite(plain).all() and plain[:-3].count_nonzero() > len(plain) / 4
             figures = steps.take(steps.load(batch), len(batch), wishes) + steps.rest()
             ((found, wished),) = figures
             assert found == pytest.approx(float(plain[-3]), rel=1e-4) and wished == wishes
@@ -135,12 +136,45 @@ def test_replayed_gradients_are_those_computed_at_once(name, loss, precision, mo
             assert (gradients - plain[:-3]).norm() < 1e-3 * plain[:-3].norm()
 
 
+def weights_after_ten_steps(optimizer_of, first_layer_rate, replay):
+    torch.manual_seed(0)
+    network = build_network("skip_2d", 1, 2).to("cuda")
+    optimizer = optimizer_of(parameter_groups(network, first_layer_rate))
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
+    sizes = [parameter.numel() for parameter in trained]
+
+    def step(gradients):
+        for parameter, part in zip(trained, gradients.split(sizes), strict=True):
+            parameter.grad = part.view_as(parameter)
+        optimizer.step()
+        return gradients
+
+    take = Replayed(step, torch.device("cuda")) if replay else step
+    for number in range(10):
+        set_learning_rate(optimizer, 1e-3 / (1 + number))
+        take(torch.randn(sum(sizes), device="cuda"))
+    return torch.cat([p.detach().flatten() for p in network.parameters()])
+
+
+@needs_gpu
+@pytest.mark.parametrize("first_layer_rate", [1.0, 0.1, 0.0])
+def test_replayed_steps_of_adam_are_those_of_adam(first_layer_rate):
+    def ours(groups):
+        return adam(groups, 1e-3, torch.device("cuda"))
+
+    replayed = weights_after_ten_steps(ours, first_layer_rate, replay=True)
+    plain = weights_after_ten_steps(torch.optim.Adam, first_layer_rate, replay=False)
+    torch.testing.assert_close(replayed, plain, atol=1e-6, rtol=1e-5)
+
+
 @needs_gpu
 def test_a_graph_is_captured_for_each_shape_and_gives_new_results():
     double = Replayed(lambda given, number: given * number, torch.device("cuda"))
     for given in (torch.ones(3), torch.arange(4.0), torch.full((3,), 7.0)):
         for number in (2, 3):
-            torch.testing.assert_close(double(given, number=number).cpu(), given * number)
+            for times in range(5):
+                wanted = (given + times) * number
+                torch.testing.assert_close(double(given + times, number=number).cpu(), wanted)
     assert len(double._graphs) == 4
 
 
