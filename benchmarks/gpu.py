@@ -146,7 +146,7 @@ def of_training(case: Case, epochs: int, rates: dict[str, float]) -> dict[str, A
         if size is None
         else train.batch(draw_epoch(train, CHUNK, settings(case, 1), SEED, 1)[0][:1])
     )
-    work = count_work(trained(case.network).to(GPU), torch.as_tensor(whole).to(GPU))
+    work = count_work(eager(trained(case.network)).to(GPU), torch.as_tensor(whole).to(GPU))
     count = len(train) * case.patches_per_frame
     least = {key: 3 * count * getattr(work, key) / rate for key, rate in rates.items()}
     if case.precision == "bfloat16":
@@ -174,7 +174,7 @@ def of_inference(name: str, rates: dict[str, float]) -> dict[str, Any]:
 
     far = np.abs(applied() - frame_by_frame()).max()
     timings = in_turn({"ours": applied, "eager": frame_by_frame}, 5)
-    work = count_work(trained(name).to(GPU), torch.from_numpy(given[:1].copy()).to(GPU))
+    work = count_work(eager(trained(name)).to(GPU), torch.from_numpy(given[:1].copy()).to(GPU))
     least = {key: len(given) * getattr(work, key) / rate for key, rate in rates.items()}
     return {"frames": len(given), "least": least, "differ": float(far), "timings": timings}
 

@@ -65,6 +65,7 @@ def eager(network: Network) -> Network:
     """The same network of torch's own layers alone, as they come: their layout, new outputs."""
     if isinstance(network, Network2d):
         network.layers.register_forward_pre_hook(_in_default_layout)
+        network._compute = lambda given: network.layers(given)  # noqa: SLF001 - on GPUs too
     for parent in list(network.modules()):
         if isinstance(parent, nn.ReLU):
             parent.inplace = False

@@ -10,6 +10,10 @@ m = 4) with ReLU for PReLU, the 3D network the study's shortened 3DSRnet (after 
 arXiv 1812.09079).
 """
 
+from functools import cache
+from importlib import import_module
+from typing import Any
+
 from torch import Tensor, nn
 
 from swsr.bicubic import resize
@@ -84,12 +88,28 @@ class Network2d(nn.Module):
         With `skip` the input has `reach.margin` more points on each side.
         """
         if not self.skip:
-            high: Tensor = self.layers(channels_last(low))
-            return high
+            return self._compute(low)
         size = (low.shape[-2] * self.scale, low.shape[-1] * self.scale)
         bicubic = inner(resize(low, size), self.reach.trim * self.scale)
-        correction = self.layers(channels_last(anomalies(low))) * CORRECTION
+        correction = self._compute(anomalies(low)) * CORRECTION
         return bicubic + inner(correction, deconvolution_reach(self.scale) * self.scale)
+
+    def _compute(self, given: Tensor) -> Tensor:
+        """The layers, by kernels made for them where there are some."""
+        fused = _fused_2d() if given.is_cuda else None
+        if fused is not None and fused.fits(given):
+            return fused.compute(given, self.layers)
+        found: Tensor = self.layers(channels_last(given))
+        return found
+
+
+@cache
+def _fused_2d() -> Any:
+    """The module of the kernels, where Triton is installed: with torch for GPUs."""
+    try:
+        return import_module("swsr.fused_2d")
+    except ImportError:
+        return None
 
 
 class Network3d(nn.Module):
