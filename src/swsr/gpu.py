@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,9 +21,8 @@ _WARM_UP = 3
 class Replayed:
     """A function of tensors and numbers as CUDA graphs, one for each of their shapes and numbers.
 
-    Hundreds of kernels then start with one call. The first calls of each are computed as they
-    come, so that what the function changes is changed once a call. The result lies in memory that
-    the next call writes to.
+    Hundreds of kernels then start with one call. The result lies in memory that the next call
+    writes to.
 
     Parameters
     ----------
@@ -30,10 +30,15 @@ class Replayed:
         Gives a tensor; on a GPU, without a look at any value.
     device
         The GPU.
+    changes
+        Whether the function changes anything. Then its first calls warm up, computed as they come;
+        else calls before the first, of which nobody takes the result.
     """
 
-    def __init__(self, function: Callable[..., Tensor], device: torch.device) -> None:
-        self._function, self._device = function, device
+    def __init__(
+        self, function: Callable[..., Tensor], device: torch.device, *, changes: bool = False
+    ) -> None:
+        self._function, self._device, self._changes = function, device, changes
         # Graphs never run side by side, so that one may use the memory of another.
         self._pool = torch.cuda.graph_pool_handle()
         self._beside = torch.cuda.Stream()
@@ -44,7 +49,7 @@ class Replayed:
         """The function's result; tensors may lie on the CPU."""
         key = (*numbers.items(), *((tensor.shape, tensor.dtype) for tensor in tensors))
         self._calls[key] += 1
-        if self._calls[key] <= _WARM_UP:
+        if self._changes and self._calls[key] <= _WARM_UP:
             return self._warm_up([tensor.to(self._device) for tensor in tensors], numbers)
         if key not in self._graphs:
             self._graphs[key] = self._capture(
@@ -70,6 +75,9 @@ class Replayed:
     def _capture(
         self, places: list[Tensor], numbers: dict[str, int]
     ) -> tuple[torch.cuda.CUDAGraph, list[Tensor], Tensor]:
+        if not self._changes:
+            for _ in range(_WARM_UP):
+                self._warm_up(places, numbers)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool):
             result = self._function(*places, **numbers)
@@ -79,29 +87,36 @@ class Replayed:
 class ResidentSamples:
     """Samples whose frames lie on a device, extended beyond their edges and scaled.
 
+    Where mirror images change signs, frames lie there with each sign: scaled after the change, as
+    those that are cut one by one.
+
     Parameters
     ----------
     samples
         Whose frames are read, once.
     lat, lon
         Points of a patch, of which all have as many.
+    mirror
+        Whether there may be mirror images among the patches.
     device
         Where the frames are to lie.
     """
 
-    def __init__(self, samples: Samples, lat: int, lon: int, device: torch.device) -> None:
+    def __init__(
+        self, samples: Samples, lat: int, lon: int, device: torch.device, *, mirror: bool
+    ) -> None:
         self._samples, self._patch = samples, (lat, lon)
         low, high = _extents(samples, lat, lon)
-        self._low = self._read(samples.inputs, low, device)
-        self._high = self._read(samples.truths, high, device)
-        self._zero = torch.from_numpy(samples.scaling.zero).to(device)
-        self._signs = torch.tensor(samples.mirror_signs, device=device)
+        signs = _signs(samples, mirror=mirror)
+        self._low = self._read(samples.inputs, low, signs, device)
+        self._high = self._read(samples.truths, high, signs, device)
+        self._changes = torch.tensor(samples.mirror_signs, device=device) < 0
 
     @staticmethod
-    def bytes(samples: Samples, lat: int, lon: int) -> int:
+    def bytes(samples: Samples, lat: int, lon: int, *, mirror: bool) -> int:
         """What the frames of samples take, for patches of so many points."""
         sets = zip((samples.inputs, samples.truths), _extents(samples, lat, lon), strict=True)
-        return sum(
+        return len(_signs(samples, mirror=mirror)) * sum(
             4 * math.prod((*source.shape[:2], *map(len, extent)))
             for sources, extent in sets
             for source in sources
@@ -129,38 +144,51 @@ class ResidentSamples:
         frame, top, left, *mirrored = places.unbind(1)
         reach, (lat, lon) = self._samples.reach, self._patch
         margin, scale, lost = reach.margin, reach.scale, _lost(self._samples)
+        changed = self._changed(mirrored)
         inputs = _take(
             self._low,
+            changed,
             _numbers(frame, reach.num_frames),
             _numbers(top, lat + 2 * margin, mirrored[0]),
             _numbers(left, lon + 2 * margin, mirrored[1]),
         )
         truths = _take(
             self._high,
+            changed,
             _numbers(frame + reach.num_frames // 2, 1),
             _numbers(top * scale, lat * scale - 2 * lost, mirrored[0]),
             _numbers(left * scale, lon * scale - 2 * lost, mirrored[1]),
         )
-        inputs, truths = (self._change_signs(part, mirrored) for part in (inputs, truths))
         return inputs if reach.num_frames > 1 else inputs.squeeze(2), truths.squeeze(2)
 
-    def _change_signs(self, values: Tensor, mirrored: list[Tensor]) -> Tensor:
-        """Signs of physical values, of which these are scaled: (n, variables, frames, lat, lon)."""
-        changed = (torch.stack(mirrored, 1)[:, None] * (self._signs < 0)).sum(2) % 2
-        signs = (1 - 2 * changed)[..., None, None, None]
-        return values * signs + (1 - signs) * self._zero[:, None, None, None]
+    def _changed(self, mirrored: list[Tensor]) -> Tensor:
+        """Whether each variable of each patch has its other sign, as a number: (n, variables)."""
+        if len(self._low) == 1:
+            return torch.zeros_like(mirrored[0])[:, None]
+        return (torch.stack(mirrored, 1)[:, None] * self._changes).sum(2) % 2
 
     def _read(
-        self, sources: tuple[Source, ...], extent: tuple[range, range], device: torch.device
+        self,
+        sources: tuple[Source, ...],
+        extent: tuple[range, range],
+        signs: list[int],
+        device: torch.device,
     ) -> Tensor:
         samples, num_frames = self._samples, sum(source.shape[0] for source in sources)
-        size = (num_frames, sources[0].shape[1], *map(len, extent))
+        size = (len(signs), num_frames, sources[0].shape[1], *map(len, extent))
         frames = torch.empty(size, device=device)
         numbered = (source[n : n + 1] for source in sources for n in range(source.shape[0]))
         for number, frame in enumerate(numbered):
-            cut = samples.scaling.to_unit(samples.geometry.cut(frame, *extent))
-            frames[number : number + 1] = torch.from_numpy(cut)
+            cut = samples.geometry.cut(frame, *extent)
+            for copy, sign in zip(frames, signs, strict=True):
+                copy[number : number + 1] = torch.from_numpy(samples.scaling.to_unit(sign * cut))
         return frames
+
+
+def _signs(samples: Samples, *, mirror: bool) -> list[int]:
+    """That frames are needed with."""
+    changed = np.array(samples.mirror_signs) < 0
+    return [1, -1] if mirror and (changed & samples.mirrors).any() else [1]
 
 
 def _lost(samples: Samples) -> int:
@@ -194,13 +222,15 @@ def _numbers(start: Tensor, length: int, mirrored: Tensor | None = None) -> Tens
     return start[:, None] + steps
 
 
-def _take(frames: Tensor, times: Tensor, lat: Tensor, lon: Tensor) -> Tensor:
+def _take(frames: Tensor, copy: Tensor, times: Tensor, lat: Tensor, lon: Tensor) -> Tensor:
     """Points at these numbers of frames, rows and columns, each (n, count).
 
-    (frames, variables, lat, lon) -> (n, variables, frames, rows, columns).
+    `copy`, (n, variables), says of which copy:
+    (copies, frames, variables, lat, lon) -> (n, variables, frames, rows, columns).
     """
-    variables = torch.arange(frames.shape[1], device=frames.device)
+    variables = torch.arange(frames.shape[2], device=frames.device)
     return frames[
+        copy[:, :, None, None, None],
         times[:, None, :, None, None],
         variables[:, None, None, None],
         lat[:, None, None, :, None],

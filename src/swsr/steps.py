@@ -93,12 +93,14 @@ class Steps:
         self._update: Callable[..., Tensor] = self._step
         if device.type == "cuda":
             self._compute = Replayed(self._message, device)
-            self._update = Replayed(self._step, device)
+            self._update = Replayed(self._step, device, changes=True)
             lat, lon = (settings.patch_points or points for points in samples.size)
             free, _ = torch.cuda.mem_get_info(device)
             # The layers need room too.
-            if ResidentSamples.bytes(samples, lat, lon) <= min(resident_bytes, free // 2):
-                self._resident = ResidentSamples(samples, lat, lon, device)
+            mirror = settings.augmentation == "mirror"
+            needed = ResidentSamples.bytes(samples, lat, lon, mirror=mirror)
+            if needed <= min(resident_bytes, free // 2):
+                self._resident = ResidentSamples(samples, lat, lon, device, mirror=mirror)
 
     def load(self, batch: list[Patch]) -> Part:
         """The part of this rank of a global batch, which may be nothing."""

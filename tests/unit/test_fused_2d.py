@@ -31,14 +31,17 @@ def outputs_and_gradients(compute, network, given):
     return [output.detach(), *torch.autograd.grad(loss, list(network.parameters()))]
 
 
-@pytest.mark.parametrize(("precision", "least"), [("ieee", 1e-5), ("tf32", 5e-3)])
+# The gradient of noise is small beside its parts, and TF32 moves some ReLUs to the other side.
+@pytest.mark.parametrize(
+    ("precision", "off", "gradients_off"), [("ieee", 1e-5, 1e-5), ("tf32", 5e-3, 0.15)]
+)
 @pytest.mark.parametrize(
     ("variables", "scale", "points"),
     [(1, 2, (12, 15)), (1, 2, (31, 70)), (2, 2, (16, 16)), (3, 3, (9, 20)), (4, 4, (10, 9))],
 )
 @pytest.mark.parametrize("name", ["study_2d", "skip_2d"])
 def test_outputs_and_gradients_are_those_of_the_layers(
-    name, variables, scale, points, precision, least, monkeypatch
+    name, variables, scale, points, precision, off, gradients_off, monkeypatch
 ):
     from swsr import fused_2d
 
@@ -52,9 +55,10 @@ def test_outputs_and_gradients_are_those_of_the_layers(
         outputs_and_gradients(lambda x: fused_2d.compute(x, network.layers), network, given)
         for _ in range(2)
     )
-    for ours, repeated, theirs in zip(found, again, wanted, strict=True):
+    least = [off] + [gradients_off] * (len(wanted) - 1)
+    for ours, repeated, theirs, small in zip(found, again, wanted, least, strict=True):
         assert torch.equal(ours, repeated)
-        assert (ours.cpu().double() - theirs).norm() < least * theirs.norm()
+        assert (ours.cpu().double() - theirs).norm() < small * theirs.norm()
 
 
 @pytest.mark.skipif(DEVICE.type == "cpu", reason="there is no GPU")
@@ -62,6 +66,9 @@ def test_outputs_and_gradients_are_those_of_the_layers(
 def test_networks_take_the_kernels_on_a_gpu_where_they_fit(name, monkeypatch):
     from swsr import fused_2d
 
+    fused_2d._works.cache_clear()
+    with torch.inference_mode():
+        assert fused_2d._works(DEVICE)
     network = shaken(name, 1, 2).to(DEVICE)
     given = torch.rand(2, 1, 40, 48, device=DEVICE)
     taken = []
