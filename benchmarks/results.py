@@ -4,7 +4,8 @@
 
 Results that are there already are not made again, so that an interrupted run goes on. With
 `--experiments` only those run, or none, and the page says which did not. A training has one rank,
-and an evaluation one thread: as many as there are cores run side by side.
+and an evaluation one thread: as many as there are cores run side by side, but of trainings no more
+than `--trainings`, which is for those that share a GPU.
 """
 
 import argparse
@@ -142,7 +143,8 @@ def main() -> None:
     """Run Snakemake and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("study", choices=["half", "paper"])
-    parser.add_argument("--cores", default="2")
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--trainings", type=int, help="at once; default: as many as cores")
     parser.add_argument(
         "--experiments", nargs="*", help="default: all; none: the study's own alone"
     )
@@ -152,12 +154,14 @@ def main() -> None:
     left_out = sorted(config["experiments"].keys() - set(wanted))
     for name in left_out:
         del config["experiments"][name]
+    threads = given.cores // min(given.trainings or given.cores, given.cores)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(config, file)
         file.flush()
         subprocess.run(
-            ["snakemake", "--cores", given.cores, "--rerun-incomplete", "--configfile", file.name,
-             "--set-threads", *(f"{rule}=1" for rule in (*TRAININGS, "evaluate")),
+            ["snakemake", "--cores", str(given.cores), "--rerun-incomplete",
+             "--configfile", file.name,
+             "--set-threads", "evaluate=1", *(f"{rule}={threads}" for rule in TRAININGS),
              "--set-resources", *(f"{rule}:{one}" for rule in TRAININGS for one in ONE_RANK),
              "--", "all", f"results/{given.study}/compare/table.md"],
             cwd=ROOT, check=True,
