@@ -30,7 +30,7 @@ SCRIPTS: dict[str, list[str]] = {
     "quality": ["--repeats", "2"],
     "startup": [],
 }
-GPU = ("gpu",)
+GPU = ("gpu", "gpu_steps")
 """Only where there is one, and when it is asked for."""
 
 
