@@ -20,6 +20,7 @@ from measure import in_turn, publish, table
 from plain_loop import SEED, fresh
 
 from swsr.communication import Communicator
+from swsr.fused_2d import compute
 from swsr.networks import Network
 from swsr.patches import draw_epoch
 from swsr.run import Run
@@ -31,19 +32,18 @@ _FIRST = 6
 """Steps that compile, warm up and capture."""
 
 
-def ours(_: Network) -> None:
-    """As trainings do it."""
-
-
-def cudnn(network: Network) -> None:
-    """The layers as torch has them."""
+def fused(network: Network) -> None:
+    """Layers by `fused_2d`, if it has kernels for them."""
     if isinstance(network, Network2d):
-        network._compute = partial(network.layers)  # noqa: SLF001
+        network._compute = partial(compute, layers=network.layers)  # noqa: SLF001
+
+
+def cudnn(_: Network) -> None:
+    """The layers as torch has them."""
 
 
 def compiled(network: Network) -> None:
     """Those, compiled."""
-    cudnn(network)
     network.compile(dynamic=False)
 
 
@@ -76,7 +76,7 @@ def main() -> None:
     found: dict[str, Any] = {}
     rows = []
     for case in CASES:
-        kinds = {"ours": ours, "cuDNN": cudnn, "compiled": compiled}
+        kinds = {"ours": fused, "cuDNN": cudnn, "compiled": compiled}
         things = {name: prepared(case, kind, given.steps) for name, kind in kinds.items()}
         found[case.name] = timings = in_turn(things, 5)
         milliseconds = {name: 1e3 * timings[name].median / given.steps for name in kinds}

@@ -5,7 +5,6 @@ gets the same samples in the same order, so that its losses can be compared with
 """
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import chain
 from statistics import fmean
 
@@ -66,7 +65,6 @@ def eager(network: Network) -> Network:
     """The same network of torch's own layers alone, as they come: their layout, new outputs."""
     if isinstance(network, Network2d):
         network.layers.register_forward_pre_hook(_in_default_layout)
-        network._compute = partial(network.layers)  # noqa: SLF001 - no kernels of ours
     for parent in list(network.modules()):
         if isinstance(parent, nn.ReLU):
             parent.inplace = False

@@ -154,7 +154,7 @@ def main() -> None:
     left_out = sorted(config["experiments"].keys() - set(wanted))
     for name in left_out:
         del config["experiments"][name]
-    threads = given.cores // min(given.trainings or given.cores, given.cores)
+    threads = -(-given.cores // (given.trainings or given.cores))
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(config, file)
         file.flush()

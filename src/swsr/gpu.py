@@ -31,8 +31,8 @@ class Replayed:
     device
         The GPU.
     changes
-        Whether the function changes anything. Then its first calls warm up, computed as they come;
-        else calls before the first, of which nobody takes the result.
+        Whether the function has effects, on weights say. Then its first calls warm up, computed as
+        they come; else calls before the first, of which nobody takes the result.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Replayed:
         self._function, self._device, self._changes = function, device, changes
         # Graphs never run side by side, so that one may use the memory of another.
         self._pool = torch.cuda.graph_pool_handle()
-        self._beside = torch.cuda.Stream()
+        self._beside = torch.cuda.Stream(device)
         self._calls: Counter[object] = Counter()
         self._graphs: dict[object, tuple[torch.cuda.CUDAGraph, list[Tensor], Tensor]] = {}
 
@@ -79,7 +79,8 @@ class Replayed:
             for _ in range(_WARM_UP):
                 self._warm_up(places, numbers)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
+        # Threads of NCCL and Horovod go on with calls of their own meanwhile.
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             result = self._function(*places, **numbers)
         return graph, places, result
 

@@ -10,9 +10,7 @@ m = 4) with ReLU for PReLU, the 3D network the study's shortened 3DSRnet (after 
 arXiv 1812.09079).
 """
 
-from functools import cache
-from importlib import import_module
-from typing import Any
+import os
 
 from torch import Tensor, nn
 
@@ -32,6 +30,9 @@ from swsr.upsampling import Upsampling
 
 TRIM_POINTS = 2
 """Points that the two unpadded layers of the study's 3D network take off each side of a frame."""
+
+_FUSED = "SWSR_FUSED"
+"""In the environment, asks for the kernels of `fused_2d`: no whole training was tried with them."""
 
 _HALO_3D = 7
 """Points that the 5x5 layer (2) and the five 3x3 layers of the 3D network reach."""
@@ -95,21 +96,14 @@ class Network2d(nn.Module):
         return bicubic + inner(correction, deconvolution_reach(self.scale) * self.scale)
 
     def _compute(self, given: Tensor) -> Tensor:
-        """The layers, by kernels made for them where there are some."""
-        fused = _fused_2d() if given.is_cuda else None
-        if fused is not None and fused.fits(given):
-            return fused.compute(given, self.layers)
+        """The layers, on a GPU by kernels made for them if they are asked for."""
+        if given.is_cuda and os.environ.get(_FUSED):
+            from swsr import fused_2d  # Triton, which torch for CUDA brings
+
+            if fused_2d.fits(given):
+                return fused_2d.compute(given, self.layers)
         found: Tensor = self.layers(channels_last(given))
         return found
-
-
-@cache
-def _fused_2d() -> Any:
-    """The module of the kernels, where Triton is installed: with torch for GPUs."""
-    try:
-        return import_module("swsr.fused_2d")
-    except ImportError:
-        return None
 
 
 class Network3d(nn.Module):
