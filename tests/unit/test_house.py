@@ -42,7 +42,7 @@ LAYERS = [
     ],
     ["charts", "clips", "plots"],
     ["pictures"],
-    ["layers", "upsampling"],
+    ["layers", "upsampling", "fused_kernels", "fused_2d"],
     ["study_networks", "baselines", "residual", "communication"],
     ["joint"],
     ["networks"],
