@@ -161,6 +161,7 @@ def main() -> None:
         subprocess.run(
             ["snakemake", "--cores", str(given.cores), "--rerun-incomplete",
              "--configfile", file.name,
+             "--max-jobs-per-timespan", "1000/1m",  # see profiles/default
              "--set-threads", "evaluate=1", *(f"{rule}={threads}" for rule in TRAININGS),
              "--set-resources", *(f"{rule}:{one}" for rule in TRAININGS for one in ONE_RANK),
              "--", "all", f"results/{given.study}/compare/table.md"],
