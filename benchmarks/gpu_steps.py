@@ -38,12 +38,15 @@ def fused(network: Network) -> None:
         network._compute = partial(compute, layers=network.layers)  # noqa: SLF001
 
 
-def cudnn(_: Network) -> None:
-    """The layers as torch has them."""
+def cudnn(network: Network) -> None:
+    """The layers as torch has them, whatever SWSR_FUSED says."""
+    if isinstance(network, Network2d):
+        network._compute = partial(network.layers)  # noqa: SLF001
 
 
 def compiled(network: Network) -> None:
     """Those, compiled."""
+    cudnn(network)
     network.compile(dynamic=False)
 
 
