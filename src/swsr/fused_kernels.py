@@ -44,6 +44,12 @@ def _relu(values):
 
 
 @triton.jit
+def _layer(given, weights, bias, PRECISION: tl.constexpr):
+    """A layer of 1 x 1 points, or of those that were taken under a kernel, and its ReLU."""
+    return _relu(_dot(given, weights, PRECISION) + bias[None, :])
+
+
+@triton.jit
 def _under_5x5(given, points, inside, lat, lon, lat_out, lon_out, PAD, VARIABLES, ROOM):
     """Values of (n, variables, lat, lon) under the kernel at points of output: (TILE, ROOM)."""
     tap = tl.arange(0, ROOM)
@@ -95,10 +101,9 @@ def first(
         taken = _under_5x5(
             given, points, points < count, lat, lon, lat_out, lon_out, PAD, VARIABLES, ROOM
         )
-        hidden = _dot(taken, to_wide, PRECISION) + wide_bias[None, :]
-        hidden = _relu(hidden)
-        output = _dot(hidden, to_narrow, PRECISION) + narrow_bias[None, :]
-        _put(found, _relu(output), points, narrow, count, _NARROW, _NARROW, 1)
+        hidden = _layer(taken, to_wide, wide_bias, PRECISION)
+        output = _layer(hidden, to_narrow, narrow_bias, PRECISION)
+        _put(found, output, points, narrow, count, _NARROW, _NARROW, 1)
 
 
 @triton.jit(do_not_specialize=_SIZES)
@@ -123,8 +128,7 @@ def first_back(
         taken = _under_5x5(
             given, points, points < count, lat, lon, lat_out, lon_out, PAD, VARIABLES, ROOM
         )
-        hidden = _dot(taken, to_wide, PRECISION) + wide_bias[None, :]
-        hidden = _relu(hidden)
+        hidden = _layer(taken, to_wide, wide_bias, PRECISION)
         above = _matrix(from_above, points, narrow, count, _NARROW, _NARROW, 1)
         sum_w2 += _dot(tl.trans(hidden), above, PRECISION)
         sum_b2 += tl.sum(above, 0)
@@ -166,8 +170,8 @@ def middle(
         inside = (points < count)[:, None] & (under < _UNDER)[None, :]
         frame = points // (lat_out * lon_out)
         taken = _under_3x3(given, frame, row, column, inside, channel, lat, lon)
-        output = _dot(taken, weights, PRECISION) + bias[None, :]
-        _put(found, _relu(output), points, narrow, count, _NARROW, _NARROW, 1)
+        output = _layer(taken, weights, bias, PRECISION)
+        _put(found, output, points, narrow, count, _NARROW, _NARROW, 1)
 
 
 @triton.jit(do_not_specialize=_SIZES)
@@ -226,8 +230,8 @@ def last(
     for tile in range(tl.program_id(0), tl.cdiv(count, TILE), tl.num_programs(0)):
         points = tile * TILE + tl.arange(0, TILE)
         taken = _matrix(given, points, narrow, count, _NARROW, _NARROW, 1)
-        hidden = _dot(taken, to_wide, PRECISION) + wide_bias[None, :]
-        output = _dot(_relu(hidden), to_taps, PRECISION)
+        hidden = _layer(taken, to_wide, wide_bias, PRECISION)
+        output = _dot(hidden, to_taps, PRECISION)
         there = (points < count)[:, None] & (taps < _NINE_TAPS)[None, :]
         tl.store(added + places[None, :] * count + points[:, None], output, mask=there)
 
@@ -284,8 +288,7 @@ def last_back(
     for tile in range(program, tl.cdiv(count, TILE), tl.num_programs(0)):
         points = tile * TILE + tl.arange(0, TILE)
         taken = _matrix(given, points, narrow, count, _NARROW, _NARROW, 1)
-        hidden = _dot(taken, to_wide, PRECISION) + wide_bias[None, :]
-        hidden = _relu(hidden)
+        hidden = _layer(taken, to_wide, wide_bias, PRECISION)
         y = (points // lon % lat)[:, None] * SCALE + (taps // _NINE - PADDING)[None, :]
         x = (points % lon)[:, None] * SCALE + (taps % _NINE - PADDING)[None, :]
         there = (y >= 0) & (y < SCALE * lat) & (x >= 0) & (x < SCALE * lon)
