@@ -31,16 +31,16 @@ def test_experiments_are_the_study_with_changes():
 
 
 def test_repeats_are_everything_from_further_seeds():
-    studies = expand(config(seed=4, repeats=3, experiments={"l1": {"train_2d": {"loss": "l1"}}}))
+    studies = expand(config(seed=4, repeats=3, experiments={"mse": {"train_2d": {"loss": "mse"}}}))
     assert {folder: settings.seed for folder, settings in studies.items()} == {
         "default": 4,
-        "default/experiments/l1": 4,
+        "default/experiments/mse": 4,
         "default/experiments/base.seed_5": 5,
-        "default/experiments/l1.seed_5": 5,
+        "default/experiments/mse.seed_5": 5,
         "default/experiments/base.seed_6": 6,
-        "default/experiments/l1.seed_6": 6,
+        "default/experiments/mse.seed_6": 6,
     }
-    assert [name_of(folder) for folder in studies] == ["base", "l1"] * 3
+    assert [name_of(folder) for folder in studies] == ["base", "mse"] * 3
 
 
 def test_an_experiment_may_have_fewer_seeds_than_the_study():

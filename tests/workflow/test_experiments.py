@@ -10,9 +10,9 @@ pytestmark = pytest.mark.chain
 
 STUDIES = (
     "tiny",
-    "tiny/experiments/l1",
+    "tiny/experiments/mse",
     "tiny/experiments/base.seed_1",
-    "tiny/experiments/l1.seed_1",
+    "tiny/experiments/mse.seed_1",
 )
 
 
@@ -23,7 +23,7 @@ def compared(tmp_path_factory):
     config = yaml.safe_load((REPOSITORY / "studies" / "tiny.yaml").read_text())
     config |= {
         "methods": ["network_2d", "spectral"],
-        "experiments": {"l1": {"train_2d": {"loss": "l1"}}},
+        "experiments": {"mse": {"train_2d": {"loss": "mse"}}},
         "repeats": 2,
     }
     (folder / "mine.yaml").write_text(yaml.safe_dump(config))
@@ -47,9 +47,9 @@ def test_a_row_for_every_study_with_its_own_figures(compared):
 def test_table_has_means_over_seeds(compared):
     folder = compared.folder / "results" / "tiny" / "compare"
     rows = pd.read_csv(folder / "table.csv")
-    chosen = (rows["experiment"] == "l1") & (rows["method"] == "network_2d")
+    chosen = (rows["experiment"] == "mse") & (rows["method"] == "network_2d")
     mean = rows.loc[chosen, "psnr"].mean()
-    [line] = [line for line in (folder / "table.md").read_text().splitlines() if "| l1 " in line]
+    [line] = [line for line in (folder / "table.md").read_text().splitlines() if "| mse " in line]
     assert f"{mean:.2f} ±" in line
     assert line.split("|")[6].strip() == "2"  # seeds
 
@@ -72,7 +72,7 @@ def test_what_experiments_share_is_made_once(compared):
 
 
 def test_one_changed_experiment_runs_alone(compared):
-    changed = {"experiments": {"l1": {"train_2d": {"epochs": 3}}}}
+    changed = {"experiments": {"mse": {"train_2d": {"epochs": 3}}}}
     jobs = compared.would_run(changed)
     assert jobs == {"train_2d": 2, "infer_2d": 4, "evaluate": 2, "compare": 1}
     assert compared.would_run() == {}
