@@ -3,7 +3,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CORES ?= 2
 INSTALLED := .venv/installed
 
-.PHONY: run test test-fast lint bench lock
+.PHONY: install run test test-fast lint bench lock
+
+install: $(INSTALLED)
 
 run: $(INSTALLED)
 	snakemake --cores $(CORES) --rerun-incomplete --quiet rules progress

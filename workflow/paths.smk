@@ -199,7 +199,8 @@ def batch_divided_by_ranks(stage):
         if batch % int(resources.tasks):
             raise WorkflowError(
                 f"{stage}.global_batch_size {batch} is not divisible by the {resources.tasks} "
-                f"ranks of {stage}: change one (ranks: --set-resources {stage}:tasks=...)"
+                f"ranks of {stage}: change one (ranks: nodes and gpus_per_node of the profile; "
+                f"without one --set-resources {stage}:tasks=...)"
             )
         return batch
 

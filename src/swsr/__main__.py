@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 _ONE: dict[str, Any] = {"type": Path, "metavar": "PATH"}
 _MANY: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "PATH"}
 _PATHS: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "NAME=PATH"}
-_PLACE: dict[str, Any] = {"type": Path}
-"""An argument that is told by its place."""
 _OPTIONAL: dict[str, Any] = {"type": Path, "required": False, "metavar": "PATH"}
 _OPTIONALS: dict[str, Any] = _MANY | {"required": False}
 _SAMPLE: dict[str, Any] = {"type": int, "required": False, "metavar": "NUMBER"}
@@ -98,12 +96,14 @@ _STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     "apply": (
         "super-resolve frames that have no truth: apply NETWORK_2D COARSE FINE",
         {
-            "network": _PLACE,
-            "coarse": _PLACE,
-            "output": _PLACE,
-            "then": _OPTIONAL,
-            "consistent": _SWITCH,
-            "settings": _OPTIONAL,
+            "network": {"type": Path, "help": "a trained 2D or joint network, network.safetensors"},
+            "coarse": {"type": Path, "help": "a file, a folder, or a quoted pattern of files"},
+            "output": {"type": Path, "help": "the result: a name that ends with .zarr or .nc"},
+            "then": _OPTIONAL | {"help": "a 3D network that was trained on results of that 2D one"},
+            "consistent": _SWITCH
+            | {"help": "change results so that their bicubic copies are the coarse frames"},
+            "settings": _OPTIONAL
+            | {"help": "how files are read, by the workflow; default: told by content"},
         },
     ),
     "report": (
@@ -122,6 +122,9 @@ _STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         {"evaluations": _PATHS, "training": _PATHS, "output": _ONE},
     ),
 }
+
+_BY_PLACE = {"apply": ("network", "coarse", "output")}
+"""Arguments of stages that are told by their place, and not by a name."""
 
 # Commands that answer a question and have no rule: function, summary, arguments; what it returns is
 # printed.
@@ -152,7 +155,8 @@ _TOOLS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
 
 _NO_MEMORY = (
     "the GPU has too little memory free: train on fewer or smaller patches at once "
-    "(global_batch_size, patch_points), or use a smaller --cache-mb or --window-points"
+    "(global_batch_size, patch_points), or use a smaller --cache-mb or --window-points (resources "
+    "cache_mb and window_points of the rule)"
 )
 
 
@@ -241,7 +245,7 @@ def _parse(arguments: list[str] | None) -> dict[str, Any]:
     for stage, (summary, names) in _STAGES.items():
         command = stages.add_parser(stage, help=summary, description=summary)
         for name, kind in names.items():
-            if kind is _PLACE:
+            if name in _BY_PLACE.get(stage, ()):
                 command.add_argument(name, **kind)
             else:
                 command.add_argument(f"--{name}", **({"required": True} | kind))

@@ -1,5 +1,6 @@
-"""What is in files, as comments, and the `source` section of a config that reads them, as YAML."""
+"""What is in files, as comments, and a config that reads them, as YAML."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -61,6 +62,7 @@ def inspect(files: Sequence[Path], format: Format | None) -> str:
         f"# {use.reading.variables[0]}: {describe.series(use.frames)}",
         f"# {describe.grid(use.frames)}",
         f"# {describe.edges(use.frames, use.reading)}",
+        f"study: {_study(train[0])}",
         *_section(use, train, test),
     ]
     return "\n".join(lines)
@@ -159,6 +161,13 @@ def _entries(paths: list[Path], *, joined: bool) -> list[str]:
 def _common_start(names: list[str]) -> str:
     same = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
     return "".join(letters[0] for letters in same)
+
+
+def _study(entry: str) -> str:
+    """A name for the study after its files: without what numbers them, and as settings allow it."""
+    stem = Path(entry.partition("#")[0]).stem.rstrip("0123456789")
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("_.-")
+    return name or "mine"
 
 
 def _split_samples(entries: list[str], samples: int) -> tuple[list[str], list[str]]:

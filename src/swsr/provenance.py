@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 
 from swsr import __version__
 from swsr.atomic import write_text
+from swsr.job import job_id, num_nodes
 from swsr.settings import Strict
 
 _PACKAGES = (
@@ -135,9 +135,9 @@ def write_provenance(
         "seconds": round(time.time() - started, 2),
         "startup_seconds": round(working - started, 2),
         "ranks": ranks,
-        "nodes": int(os.environ.get("SLURM_JOB_NUM_NODES", "1")),
+        "nodes": num_nodes(ranks),
         "host": platform.node(),
-        "job_id": os.environ.get("SLURM_JOB_ID"),
+        "job_id": job_id(),
         "python": platform.python_version(),
         "packages": packages(),
     }

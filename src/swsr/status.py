@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal, TypeAlias
 
+from swsr.job import job_id
 from swsr.provenance import provenance_path
 
 State: TypeAlias = Literal["done", "running", "failed", "killed", "waiting"]
@@ -33,8 +34,8 @@ _RECENT_EPOCHS = 5
 
 def started_line(ranks: int) -> str:
     """First line of a log: where and in which job the stage runs."""
-    job = os.environ.get("SLURM_JOB_ID", "none")
-    return f"started: ranks {ranks}, host {platform.node()}, process {os.getpid()}, job {job}"
+    where = f"host {platform.node()}, process {os.getpid()}, job {job_id() or 'none'}"
+    return f"started: ranks {ranks}, {where}"
 
 
 def finished_line(seconds: float) -> str:
@@ -99,7 +100,8 @@ class Result:
             return self._progress()
         if state in ("failed", "killed"):
             job = _STARTED.findall(self.text)[-1][3]
-            logs = [self.log, *sorted(folder.glob(f"logs/**/{job}.log"))]
+            of_job = {*folder.glob(f"logs/**/{job}.log"), *folder.glob(f"logs/**/*.{job}.log")}
+            logs = [self.log, *sorted(of_job)]
             return [*lines[-_LAST_LINES:], *(f"log: {os.path.relpath(log)}" for log in logs)]
         return []
 

@@ -16,9 +16,9 @@ REFUSE = "printf '%s\\n' \"$*\" >>{record}; echo not here >&2; exit 1"
 
 @pytest.fixture
 def submit(make_workplace, cluster):
-    """Submits a training with a profile to a stand-in that refuses it; the words it was given."""
+    """Submits a stage with a profile to a stand-in that refuses it; the words it was given."""
 
-    def submit(profile: str, command: str) -> list[str]:
+    def submit(profile: str, command: str, target: str = NETWORK_2D) -> list[str]:
         place = make_workplace("site")
         variables = yaml.safe_load((place.folder / profile / "config.yaml").read_text())
         if command == "sbatch":
@@ -35,8 +35,8 @@ def submit(make_workplace, cluster):
         # Clusters whose users name no partition have no default one.
         for name, script in {command: REFUSE.format(record=record), "sinfo": "echo P"}.items():
             place.stand_in(name, script)
-        target = [NETWORK_2D, "--allowed-rules", "train_2d", "settings", "--retries", "0"]
-        assert place.run(*target, profile=profile) != 0
+        rules = ["--allowed-rules", "train_2d", "upscale", "settings", "--retries", "0"]
+        assert place.run(target, *rules, profile=profile) != 0
         assert record.exists(), place.said()[-3000:]
         return shlex.split(record.read_text().partition(" --wrap")[0])
 
@@ -64,11 +64,19 @@ def test_perlmutter(submit, cluster):
 
 def test_summit(submit):
     words = submit("lsf", "bsub")
-    options = dict(zip(words[:-1:2], words[1::2], strict=True))
+    options = dict(zip(words[:10:2], words[1:10:2], strict=True))
     assert options["-nnodes"] == "1"
     assert options["-W"] == "100"
     assert options["-q"] == "batch"
     assert options["-J"] == "train_2d"
+    assert words[10:-1] == ["-o", "logs/lsf/train_2d.%J.log", "env"]  # its jsrun comes later
+
+
+def test_stages_without_ranks_leave_the_launch_node_of_summit(submit):
+    words = submit("lsf", "bsub", "results/tiny/upscale/seed_0.json")
+    assert words[words.index("-J") + 1] == "upscale"
+    started = words[words.index("jsrun") : -1]
+    assert started == ["jsrun", "-n", "1", "-a", "1", "-c", "ALL_CPUS", "-g", "0", "-b", "none"]
 
 
 def test_sites_differ_from_the_main_profile_only_where_sites_differ():

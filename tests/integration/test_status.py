@@ -150,6 +150,17 @@ def test_slurm_tells_whether_a_job_lives(study, training, monkeypatch):
     assert lines[-1].endswith("logs/slurm/17.log")
 
 
+def test_a_job_of_lsf_is_named_and_its_log(study, training):
+    folder = study.parent.parent
+    (folder / "logs" / "lsf").mkdir(parents=True)
+    for name in ("train_2d.17.log", "train_2d.117.log"):
+        (folder / "logs" / "lsf" / name).write_text("TERM_MEMLIMIT")
+    training(LSB_JOBID="17").kill()
+    counts, lines = row(describe(study), "train_2d")
+    assert counts == "1 killed"
+    assert [line.rpartition("/")[2] for line in lines if "logs/lsf" in line] == ["train_2d.17.log"]
+
+
 def test_a_folder_without_a_run_is_refused_in_one_line(tmp_path, capsys):
     assert main(["status", str(tmp_path)]) == 1
     [line] = capsys.readouterr().err.splitlines()

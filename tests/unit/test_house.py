@@ -15,7 +15,7 @@ from swsr.__main__ import _STAGES
 SOURCE = REPOSITORY / "src" / "swsr"
 # Lowest first: a module imports from lower layers and from its own.
 LAYERS = [
-    ["__init__", "atomic", "components", "event_file", "local_ranks", "stopping"],
+    ["__init__", "atomic", "components", "event_file", "job", "local_ranks", "stopping"],
     ["settings.*", "geometry"],
     ["experiments"],
     ["grids", "gate"],

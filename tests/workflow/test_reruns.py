@@ -211,8 +211,9 @@ def test_order_of_keys_and_touched_settings_rerun_nothing(chain):
 
 
 @pytest.mark.chain
-def test_ranks_rerun_nothing(chain):
-    resources = ["--set-resources", "train_2d:tasks=4", "train_3d:communication=torch"]
+def test_ranks_and_memory_rerun_nothing(chain):
+    changes = ("train_2d:tasks=4", "train_3d:communication=torch", "infer_2d:window_points=64")
+    resources = ["--set-resources", *changes]
     done = chain.snakemake("--dry-run", *resources)
     assert "Nothing to be done" in done.stdout + done.stderr
 

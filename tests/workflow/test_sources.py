@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import yaml
 from chains import Chain
 from documented import documented
 from source_files import MAKERS
@@ -22,7 +23,8 @@ def test_what_inspect_prints_runs_to_the_report(tmp_path, name):
     chain = pasted(tmp_path, name)
     done = chain.snakemake(config=SMALL)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    results = tmp_path / "results" / "default"
+    study = yaml.safe_load((tmp_path / "mine.yaml").read_text())["study"]
+    results = tmp_path / "results" / study
     found = read_json(results / "source.json")["series"]
     assert {path.stem for path in (results / "extract").glob("*[0-9].json")} == set(found)
     for series, facts in found.items():

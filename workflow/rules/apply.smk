@@ -20,6 +20,7 @@ rule apply_series:
         mpi=LOCAL_MPI,
         tasks=1,
         cpus_per_task=1,
+        window_points=512,
     params:
         coarse=lambda wildcards: APPLY[wildcards.applied],
         then=lambda wildcards, input: [f"--then {path}" for path in input.network_3d],
@@ -28,5 +29,6 @@ rule apply_series:
     shell:
         "{resources.mpi} -n {resources.tasks} python -m swsr apply"
         " --communication mpi --ranks {resources.tasks} --threads {resources.cpus_per_task}"
+        " --window-points {resources.window_points}"
         " {input.network} {params.coarse:q} {params.output} {params.then} {params.consistent}"
         " --settings {input.settings} --log {log}"

@@ -16,6 +16,8 @@ rule train_joint:
         communication="horovod",
         tasks=2,
         cpus_per_task=1,
+        cache_mb=4096,
+        window_points=512,
     params:
         folder=folder_of_first_output,
         batch=batch_divided_by_ranks("train_joint"),
@@ -23,6 +25,7 @@ rule train_joint:
     shell:
         "{resources.mpi} -n {resources.tasks} python -m swsr train_joint"
         " --communication {resources.communication} --ranks {resources.tasks}"
+        " --cache-mb {resources.cache_mb} --window-points {resources.window_points}"
         " --threads {resources.cpus_per_task} --settings {input.settings}"
         " --low {input.low} --high {input.high} {params.start:q}"
         " --output {params.folder} --studies results --log {log}"
@@ -43,8 +46,10 @@ rule infer_joint:
         mpi=LOCAL_MPI,
         tasks=1,
         cpus_per_task=1,
+        window_points=512,
     shell:
         "{resources.mpi} -n {resources.tasks} python -m swsr infer_joint"
         " --communication mpi --ranks {resources.tasks} --threads {resources.cpus_per_task}"
+        " --window-points {resources.window_points}"
         " --network {input.network} --low {input.low} --like {input.like}"
         " --output {output} --studies results --log {log}"

@@ -13,12 +13,15 @@ rule pretrain_2d:
         communication="horovod",
         tasks=2,
         cpus_per_task=1,
+        cache_mb=4096,
+        window_points=512,
     params:
         folder=folder_of_first_output,
         batch=batch_divided_by_ranks("pretrain_2d"),
     shell:
         "{resources.mpi} -n {resources.tasks} python -m swsr pretrain_2d"
         " --communication {resources.communication} --ranks {resources.tasks}"
+        " --cache-mb {resources.cache_mb} --window-points {resources.window_points}"
         " --threads {resources.cpus_per_task} --settings {input.settings}"
         " --output {params.folder} --studies results --log {log}"
 
@@ -41,6 +44,8 @@ rule train_2d:
         communication="horovod",
         tasks=2,
         cpus_per_task=1,
+        cache_mb=4096,
+        window_points=512,
     params:
         folder=folder_of_first_output,
         batch=batch_divided_by_ranks("train_2d"),
@@ -48,6 +53,7 @@ rule train_2d:
     shell:
         "{resources.mpi} -n {resources.tasks} python -m swsr train_2d"
         " --communication {resources.communication} --ranks {resources.tasks}"
+        " --cache-mb {resources.cache_mb} --window-points {resources.window_points}"
         " --threads {resources.cpus_per_task} --settings {input.settings}"
         " --low {input.low} --high {input.high} {params.start:q}"
         " --output {params.folder} --studies results --log {log}"
@@ -68,8 +74,10 @@ rule infer_2d:
         mpi=LOCAL_MPI,
         tasks=1,
         cpus_per_task=1,
+        window_points=512,
     shell:
         "{resources.mpi} -n {resources.tasks} python -m swsr infer_2d"
         " --communication mpi --ranks {resources.tasks} --threads {resources.cpus_per_task}"
+        " --window-points {resources.window_points}"
         " --network {input.network} --low {input.low} --like {input.like}"
         " --output {output} --studies results --log {log}"

@@ -17,12 +17,15 @@ rule train_3d:
         communication="horovod",
         tasks=2,
         cpus_per_task=1,
+        cache_mb=4096,
+        window_points=512,
     params:
         folder=folder_of_first_output,
         batch=batch_divided_by_ranks("train_3d"),
     shell:
         "{resources.mpi} -n {resources.tasks} python -m swsr train_3d"
         " --communication {resources.communication} --ranks {resources.tasks}"
+        " --cache-mb {resources.cache_mb} --window-points {resources.window_points}"
         " --threads {resources.cpus_per_task} --settings {input.settings}"
         " --frames {input.frames} --high {input.high} --output {params.folder} --studies results --log {log}"
 
@@ -45,7 +48,9 @@ rule infer_3d:
         mpi=LOCAL_MPI,
         tasks=1,
         cpus_per_task=1,
+        window_points=512,
     shell:
         "{resources.mpi} -n {resources.tasks} python -m swsr infer_3d"
         " --communication mpi --ranks {resources.tasks} --threads {resources.cpus_per_task}"
+        " --window-points {resources.window_points}"
         " --network {input.network} --frames {input.frames} --output {output} --studies results --log {log}"
