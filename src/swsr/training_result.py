@@ -136,8 +136,8 @@ def _check_gpus(gpus: list[float]) -> None:
     if without == 0 and different < ranks:
         raise ValueError(
             f"{ranks} ranks have {different} GPUs, but need one each: start fewer (gpus_per_node "
-            "of the profile; without one `snakemake --set-resources STAGE:tasks=1`; by hand --ranks), "
-            "or use --device cpu"
+            "of the profile; without one `snakemake --set-resources STAGE:tasks=1`), or use "
+            "--device cpu"
         )
 
 
