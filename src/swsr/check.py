@@ -13,11 +13,16 @@ from typing import Any
 import xarray as xr
 
 from swsr.atomic import write_text
+from swsr.components import is_component
 from swsr.frame_checks import check_divisible, check_frames
 from swsr.provenance import file_states
+from swsr.schema import Spacing
 from swsr.settings import Settings
 from swsr.sources.describe import describe
 from swsr.sources.files import open_files
+
+_ALIKE = 0.01
+"""Of a time step, by which those of two series may differ."""
 
 
 def check_files(settings: Settings, files: Mapping[str, list[Path]], found: Path) -> None:
@@ -48,6 +53,8 @@ def check_files(settings: Settings, files: Mapping[str, list[Path]], found: Path
             series[name] = _describe(frames)
             series[name]["found"] = describe(paths, settings.source, frames)
     _check_alike(series, files)
+    if settings.packs_frames:
+        _check_steps(series, files)
     write_text(found, json.dumps({"asked": asked, "series": series}, indent=2) + "\n")
 
 
@@ -63,13 +70,25 @@ def _check_series(settings: Settings, name: str, frames: xr.Dataset, origin: str
 def _check_alike(series: dict[str, dict[str, Any]], files: Mapping[str, list[Path]]) -> None:
     first, *others = series
     for name in others:
-        for what in ("lat", "lon", "units"):
+        for what in ("lat", "lon", "units", "components of vectors"):
             ours, theirs = series[name][what], series[first][what]
             if ours != theirs:
                 raise ValueError(
                     f"{files[name][0]}: its {what} {ours} are not those of {files[first][0]}, "
                     f"{theirs}: all series of a study must be alike"
                 )
+
+
+def _check_steps(series: dict[str, dict[str, Any]], files: Mapping[str, list[Path]]) -> None:
+    first, *others = series
+    for name in others:
+        ours, theirs = series[name]["seconds"], series[first]["seconds"]
+        if ours and theirs and abs(ours - theirs) > _ALIKE * theirs:
+            raise ValueError(
+                f"{files[name][0]}: a frame every {ours:g} seconds, but every {theirs:g} in "
+                f"{files[first][0]}: a network of five frames in a row needs one time step; use "
+                "source.every, or methods of 2D alone"
+            )
 
 
 def _describe(frames: xr.Dataset) -> dict[str, Any]:
@@ -80,6 +99,10 @@ def _describe(frames: xr.Dataset) -> dict[str, Any]:
         "units": {
             str(name): str(frames[name].attrs.get("units", "1")) for name in frames.data_vars
         },
+        "components of vectors": [
+            str(name) for name, variable in frames.data_vars.items() if is_component(variable)
+        ],
+        "seconds": Spacing.of(frames).seconds,
     }
 
 

@@ -31,8 +31,8 @@ class Card:
 
     `scaling_minimum` and `scaling_maximum` are in `units`, one of each per variable; `spacing` is
     the `schema.Spacing` of the frames that the network reads, and `edges` are those of lat and lon
-    of their `geometry.Geometry`; `compression` is the codec, quality
-    and scale of the contraction that they went through before.
+    of their `geometry.Geometry`, `vectors` whether each variable is a component of a vector;
+    `compression` is the codec, quality and scale of the contraction that they went through before.
     """
 
     network: str
@@ -47,6 +47,7 @@ class Card:
     inputs: dict[str, str]
     compression: dict[str, Any] | None = None
     edges: tuple[str, str] | None = None
+    vectors: tuple[bool, ...] | None = None
 
     @property
     def scaling(self) -> Scaling:

@@ -215,8 +215,9 @@ def launched_rank() -> int:
 def local_rank() -> int:
     """Number of this process among those of its node; 0 without a launcher."""
     return _from_environment(
-        "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID", "HOROVOD_LOCAL_RANK", "LOCAL_RANK"
-    )
+        "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID", "PALS_LOCAL_RANKID", "MPI_LOCALRANKID",
+        "MV2_COMM_WORLD_LOCAL_RANK", "HOROVOD_LOCAL_RANK", "LOCAL_RANK",
+    )  # fmt: skip
 
 
 def _from_environment(*names: str) -> int:

@@ -14,12 +14,12 @@ _LEAST_POINTS = 15
 
 
 def check_frames(dataset: xr.Dataset, origin: str) -> None:
-    """Check what can be seen without reading the fields: enough frames, an even time step.
+    """Check what can be seen without reading the fields: enough frames and points, even times.
 
     Raises
     ------
     ValueError
-        With the number of frames, or the first uneven step.
+        With the number of frames or points, or as `check_times`.
     """
     num_frames = dataset.sizes["time"]
     if num_frames < PACK_FRAMES:
@@ -32,7 +32,18 @@ def check_frames(dataset: xr.Dataset, origin: str) -> None:
                 f"{origin}: {dataset.sizes[dim]} points of {dim}, fewer than the {_LEAST_POINTS} "
                 "that SSIM needs after the 3D network"
             )
-    if "time" not in dataset.coords:
+    check_times(dataset, origin)
+
+
+def check_times(dataset: xr.Dataset, origin: str) -> None:
+    """Check that times, where there are some, ascend by even steps.
+
+    Raises
+    ------
+    ValueError
+        With the first uneven step, or when times are text.
+    """
+    if "time" not in dataset.coords or dataset.sizes["time"] < 2:
         return
     if dataset["time"].dtype.kind in "SU" or isinstance(dataset["time"].values[0], str):
         raise ValueError(f"{origin}: time holds text, not times: give it CF units and numbers")

@@ -14,7 +14,8 @@ EARTH_RADIUS_M = 6.37122e6
 
 Spacing: TypeAlias = Literal["gauss", "equiangular", "equiangular_with_poles"]
 _SPACINGS: tuple[Spacing, ...] = ("gauss", "equiangular", "equiangular_with_poles")
-_METRES = {"m": 1.0, "metre": 1.0, "metres": 1.0, "meters": 1.0, "km": 1e3}
+_METRES = dict.fromkeys(("m", "metre", "metres", "meter", "meters"), 1.0)
+_METRES |= dict.fromkeys(("km", "kilometre", "kilometres", "kilometer", "kilometers"), 1e3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,13 @@ class Grid:
         else:
             weights = np.ones(len(self.lat))
         return weights / weights.mean()
+
+    def resolves_as(self, other: Self) -> bool:
+        """Whether waves on another grid of this size are as long as on this one."""
+        if self.spacing is not None:
+            return self.spacing == other.spacing
+        ours, theirs = self.steps_m, other.steps_m
+        return ours == theirs or bool(ours and theirs and np.allclose(ours, theirs, rtol=0.01))
 
     @property
     def steps_m(self) -> tuple[float, float] | None:

@@ -37,7 +37,7 @@ _PACKAGES = (
 COMMIT = "swsr_commit"
 """Attribute of stores that decides nothing of their content."""
 
-COMPRESSION = "compression"
+COMPRESSION = "swsr_compression"
 """Attribute of stores whose frames went through a codec, or were made of such, as JSON."""
 
 

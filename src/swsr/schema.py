@@ -7,13 +7,15 @@ and lon are y and x, in the units of the source.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self, TypeAlias
 
 import cf_xarray  # noqa: F401  (registers the `.cf` accessor)
 import numpy as np
 import xarray as xr
 
 from swsr.components import rename_along
+
+LonOrder: TypeAlias = Literal["ascending", "counted on", "any"]
 
 DIMS = ("time", "lat", "lon")
 _CF_NAMES = {"time": "time", "lat": "latitude", "lon": "longitude"}
@@ -30,7 +32,7 @@ def standardise(
     dims: Mapping[str, str],
     origin: str,
     *,
-    any_lon: bool = False,
+    lon_order: LonOrder = "ascending",
 ) -> xr.Dataset:
     """The chosen variables under canonical dims, lat and lon ascending; nothing is computed.
 
@@ -44,14 +46,15 @@ def standardise(
         Canonical name -> name in `dataset`, for dims that CF attributes and names don't tell.
     origin
         What to call the dataset in errors.
-    any_lon
-        Whether longitudes may come in any order, as they are ordered later.
+    lon_order
+        Longitudes that come in another order are refused (`ascending`), counted on where they jump
+        once, as in a region across 0 (`counted on`), or left, as they are ordered later (`any`).
 
     Raises
     ------
     ValueError
         When a variable or a dim is not found, a further dim has more than one entry, or
-        coordinates are not monotonic.
+        coordinates are not monotonic or no numbers.
     """
     missing = [name for name in variables if name not in dataset]
     if missing:
@@ -86,7 +89,7 @@ def standardise(
     if not_numbers:
         kind = chosen[not_numbers[0]].dtype
         raise ValueError(f"{origin}: {not_numbers[0]!r} holds {kind}, not numbers")
-    return _ascending(chosen.transpose(*DIMS), earth, origin, any_lon=any_lon)
+    return _ascending(_in_degrees(chosen.transpose(*DIMS), earth, origin), origin, lon_order)
 
 
 def _with_coordinates_of_dims(dataset: xr.Dataset) -> xr.Dataset:
@@ -127,23 +130,50 @@ def _sizes(dataset: xr.Dataset) -> dict[str, int]:
     return {str(name): size for name, size in dataset.sizes.items()}
 
 
-def _ascending(dataset: xr.Dataset, earth: set[str], origin: str, *, any_lon: bool) -> xr.Dataset:
+def _in_degrees(dataset: xr.Dataset, earth: set[str], origin: str) -> xr.Dataset:
+    """Latitudes and longitudes in degrees, whatever angles the file counts in."""
     for dim in ("lat", "lon"):
         if dim not in dataset.coords:
             raise ValueError(f"{origin}: dim {dim!r} has no coordinate values")
+        given = dataset[dim].attrs
+        named = str(given.get("units", ""))
+        unit = named.strip().lower()
+        # A dim that only the user calls lat, or one of a plane, may be in metres.
+        if dim not in earth or not (unit in ("", "°") or unit.startswith(("deg", "rad"))):
+            continue
+        attributes = _COORDINATE_ATTRIBUTES[dim] | given
+        if not named.startswith("degree"):
+            attributes["units"] = _COORDINATE_ATTRIBUTES[dim]["units"]
+        values = dataset[dim].values
+        if unit.startswith("rad"):
+            values = np.degrees(values.astype(float))
+        dataset = dataset.assign_coords({dim: (dim, values, attributes)})
+    return dataset
+
+
+def _ascending(dataset: xr.Dataset, origin: str, lon_order: LonOrder) -> xr.Dataset:
+    for dim in ("lat", "lon"):
+        if dim == "lon" and lon_order == "counted on":
+            dataset = _counted_on(dataset)
         steps = np.diff(dataset[dim].values.astype(float))
         if (steps < 0).all():
             dataset = dataset.isel({dim: slice(None, None, -1)})
-        elif not (steps > 0).all() and not (any_lon and dim == "lon"):
+        elif not (steps > 0).all() and not (dim == "lon" and lon_order == "any"):
             raise ValueError(
                 f"{origin}: {dim} is neither ascending nor descending"
                 + (": order it from where you like by source.select.lon" if dim == "lon" else "")
             )
-        # A dim that only the user calls lat, or one of a plane, may be in metres.
-        units = str(dataset[dim].attrs.get("units", "degree"))
-        if dim in earth and units.startswith("degree"):
-            dataset[dim].attrs = _COORDINATE_ATTRIBUTES[dim] | dataset[dim].attrs
     return dataset
+
+
+def _counted_on(dataset: xr.Dataset) -> xr.Dataset:
+    """Longitudes from the last step down on, if there is but one, a turn later."""
+    values, attributes = dataset["lon"].values.astype(float), dataset["lon"].attrs
+    down = np.flatnonzero(np.diff(values) < 0)
+    if down.size != 1 or not str(attributes.get("units")).startswith("degree"):
+        return dataset
+    on = values + 360 * (np.arange(values.size) > down[0])
+    return dataset.assign_coords(lon=("lon", on, attributes))
 
 
 @dataclass(frozen=True)

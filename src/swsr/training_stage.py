@@ -182,6 +182,7 @@ def _card(choices: TrainStage, low: Series, scaling: Scaling, digests: dict[str,
         inputs=digests,
         compression=low.compression,
         edges=(low.geometry.lat, low.geometry.lon),
+        vectors=low.geometry.vectors,
     )
 
 
@@ -191,7 +192,12 @@ def _open(manifests: Sequence[Path], choices: TrainStage, cache: Cache) -> Serie
     names = tuple(map(str, first.data_vars))
     for manifest in manifests:
         dataset = open_frames(manifest)
-        kinds = (("variables and units", _units), ("grid", _grid), ("edges", _edges))
+        kinds = (
+            ("variables and units", _units),
+            ("grid", _grid),
+            ("edges", _edges),
+            ("components of vectors", _components),
+        )
         for what, describe in kinds:
             ours, theirs = describe(dataset), describe(first)
             if ours != theirs:
@@ -233,6 +239,10 @@ def _edges(dataset: xr.Dataset) -> tuple[str, str]:
     return geometry.lat, geometry.lon
 
 
+def _components(dataset: xr.Dataset) -> list[str]:
+    return list(dataset.attrs["vectors"])
+
+
 def _compression(dataset: xr.Dataset) -> dict[str, Any] | None:
     """What of it all series share."""
     found = compression_of(dataset.attrs)
@@ -258,4 +268,11 @@ def _fit_scaling(high: Series, run: Run) -> Scaling:
         for column, limit in enumerate((block.min, block.max)):
             table[index, column] = torch.from_numpy(limit(axis=(0, 2, 3)))
     limits = run.communicator.sum(table).numpy()
-    return Scaling(limits[:, 0].min(axis=0), limits[:, 1].max(axis=0))
+    lowest, highest = limits[:, 0].min(axis=0), limits[:, 1].max(axis=0)
+    for name, low, most in zip(high.variables, lowest, highest, strict=True):
+        if not most > low:
+            raise ValueError(
+                f"{name} is {low:g} everywhere in the training frames: it cannot be scaled; leave "
+                "it out of source.variables"
+            )
+    return Scaling(lowest, highest)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from tiny import run_swsr, tiny_frames, train
+from tiny import run_swsr, stage_settings, tiny_frames, train
 
 from swsr import bicubic
 from swsr.__main__ import main
@@ -104,6 +104,30 @@ def test_other_time_steps_matter_to_3d_alone(networks, coarse, tmp_path):
     assert "frames every" not in apply(networks[0], path, tmp_path / "a.zarr")
     said = apply(networks[0], path, tmp_path / "b.zarr", "--then", networks[1])
     assert "frames every 7200 seconds, trained at 3600" in said
+
+
+@pytest.mark.parametrize(
+    "order", [[*range(9), *range(11, 20)], [*range(9), *range(8, 20)], [*range(9, 20), *range(9)]]
+)
+def test_times_that_are_not_even_are_refused_where_frames_are_packed(
+    networks, coarse, tmp_path, order
+):
+    """A gap, a frame that is there twice, and parts in the wrong order."""
+    path = changed(coarse, lambda f: f.isel(t=order))
+    done = run_swsr("apply", networks[0], path, tmp_path / "a.zarr", "--then", networks[1])
+    assert done.returncode == 1
+    assert "changed.nc: time is not evenly spaced" in done.stderr
+    assert not list(tmp_path.glob("*.zarr"))
+    apply(networks[0], path, tmp_path / "b.zarr")
+
+
+def test_a_region_across_longitude_0_is_taken_as_it_is(networks, coarse, tmp_path):
+    def region(frames):
+        return frames.roll(longitude=5, roll_coords=True).isel(longitude=slice(12))
+
+    apply(networks[0], changed(coarse, region), tmp_path / "a.zarr")
+    fine = open_frames(tmp_path / "a.json")  # 24 longitudes from 3.75 on: the first is the 20th
+    np.testing.assert_allclose(fine["lon"], 3.75 + 19 * 15 - 3.75 + 7.5 * np.arange(24))
 
 
 def with_gap(frames):
@@ -223,6 +247,40 @@ def test_joint_network_is_applied_too(tmp_path):
     np.testing.assert_allclose(found["skip_joint"], found["skip_2d"][2:-2], atol=1e-10)
 
 
+def card_of(**more):
+    """A card of a network of vorticity."""
+    return Card(
+        network="skip_2d", variables=("vorticity",), units=("s-1",), scale=2, settings={},
+        scaling_minimum=(-1e-4,), scaling_maximum=(1e-4,), version={}, inputs={}, **more,
+    )  # fmt: skip
+
+
+def test_components_of_vectors_are_those_of_the_training(tmp_path):
+    """The coarse file has the variable without the attributes that tell what it is."""
+    frames = tiny_frames(3)
+    spacing = {"lat": 7.5, "lon": 7.5, "units": "degrees", "seconds": 3600.0}
+    results = {}
+    for name, trained in {"scalar": (False,), "component": (True,)}.items():
+        card = card_of(spacing=spacing, edges=("pole", "periodic"), vectors=trained)
+        save_network(tmp_path / "network.safetensors", build_network("skip_2d", 1, 2), card)
+        frames.to_netcdf(tmp_path / "plain.nc")
+        wind = {"standard_name": "eastward_wind", "units": "s-1"}
+        frames.assign(vorticity=frames["vorticity"].assign_attrs(wind)).to_netcdf(
+            tmp_path / "wind.nc"
+        )
+        warned = {}
+        for file in ("plain", "wind"):
+            output = tmp_path / f"{file}_{name}.nc"
+            said = apply(tmp_path / "network.safetensors", tmp_path / f"{file}.nc", output)
+            warned[file] = "other components of vectors" in said
+            with xr.open_dataset(output) as fine:
+                results[file, name] = fine["vorticity"].load()
+        assert warned == {"plain": name == "component", "wind": name == "scalar"}
+    for name in ("scalar", "component"):
+        np.testing.assert_array_equal(results["plain", name], results["wind", name])
+    assert np.abs(results["plain", "scalar"] - results["plain", "component"]).max() > 1e-8
+
+
 def test_plane_goes_on_beyond_its_edges_as_in_the_training(tmp_path):
     """Of a periodic plane no point is an edge: shifted frames give shifted results."""
     frames = tiny_frames(3)
@@ -231,16 +289,13 @@ def test_plane_goes_on_beyond_its_edges_as_in_the_training(tmp_path):
     spacing = {"lat": 1.0, "lon": 1.0, "units": "m", "seconds": 3600.0}
     results = {}
     for edges in (("periodic", "periodic"), ("edge", "edge")):
-        card = Card(
-            network="skip_2d", variables=("vorticity",), units=("s-1",), scale=2, settings={},
-            scaling_minimum=(-1e-4,), scaling_maximum=(1e-4,), version={}, spacing=spacing,
-            inputs={}, edges=edges,
-        )  # fmt: skip
+        card = card_of(spacing=spacing, edges=edges)
         save_network(tmp_path / "network.safetensors", network, card)
         found = []
         for shift in (0, 5):
             frames.assign_coords(metres).roll(lat=shift, lon=shift).to_netcdf(tmp_path / "c.nc")
-            apply(tmp_path / "network.safetensors", tmp_path / "c.nc", tmp_path / "f.nc")
+            given = ("--settings", stage_settings(tmp_path, "apply")) if shift else ()
+            apply(tmp_path / "network.safetensors", tmp_path / "c.nc", tmp_path / "f.nc", *given)
             with xr.open_dataset(tmp_path / "f.nc") as fine:
                 found.append(fine["vorticity"].roll(lat=-2 * shift, lon=-2 * shift).values)
         results[edges] = np.abs(found[0] - found[1]).max() / np.abs(found[0]).max()
@@ -252,6 +307,13 @@ def test_something_else_is_not_overwritten(networks, coarse, tmp_path):
     done = run_swsr("apply", networks[0], coarse, tmp_path / "mine.zarr")
     assert done.returncode == 1
     assert "exists, and is not a result of swsr" in done.stderr
+    before = coarse.read_bytes()
+    done = run_swsr("apply", networks[0], coarse, coarse)
+    assert "is what is to be super-resolved" in done.stderr
+    (tmp_path / "truth.nc").write_bytes(before)
+    done = run_swsr("apply", networks[0], coarse, tmp_path / "truth.nc")
+    assert "truth.nc: exists, and is not a result of swsr" in done.stderr
+    assert (tmp_path / "truth.nc").read_bytes() == coarse.read_bytes() == before
     done = run_swsr("apply", networks[0], coarse, tmp_path / "fine.tiff")
     assert "give a name that ends with .zarr or .nc" in done.stderr
 

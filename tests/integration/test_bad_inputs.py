@@ -213,7 +213,7 @@ def test_constant_frames(tmp_path, fails):
     frames = tiny_frames() * 0
     assert main(list(map(str, extraction(tmp_path, frames)))) == 0
     manifest = tmp_path / "out" / "seed_0.json"
-    fails("constant over the training frames", *training((manifest, manifest), tmp_path))
+    fails("everywhere in the training frames", *training((manifest, manifest), tmp_path))
 
 
 def test_unwritable_results_folder(stores, tmp_path):

@@ -106,6 +106,13 @@ def two_units(folder):
     return ["one.nc", "two.nc"]
 
 
+@bad("two.nc: has no times, but one.nc has some")
+def times_in_one_file_of_two(folder):
+    frames().isel(time=slice(10)).to_netcdf(folder / "one.nc")
+    frames().isel(time=slice(10, None)).drop_vars("time").to_netcdf(folder / "two.nc")
+    return ["one.nc", "two.nc"]
+
+
 @bad("two.nc: no variable 'vorticity'")
 def variable_in_the_first_file_only(folder):
     frames().isel(time=slice(10)).to_netcdf(folder / "one.nc")

@@ -19,7 +19,8 @@ from tiny import config, tiny_frames
 from swsr.__main__ import main
 from swsr.components import mirror_signs
 from swsr.geometry import Geometry
-from swsr.settings import Reading, Settings, split_entry
+from swsr.provenance import compression_of
+from swsr.settings import Reading, Settings, matching_files, split_entry
 from swsr.sources import video
 from swsr.sources.files import open_files
 from swsr.zarr_io import open_frames
@@ -52,8 +53,8 @@ def extracted(source: dict, role="train", **sections):
     """The frames that the workflow would extract for the first series of a source section."""
     settings = Settings.from_mapping(config(source=source, **sections))
     name, entry = next(iter(settings.series(role).items()))
-    path, sample = split_entry(entry)
-    files = [path] if Path(path).exists() else sorted(map(str, Path().glob(path)))
+    _, sample = split_entry(entry)
+    files = matching_files(entry)
     Path("extract.json").write_text(settings.for_stage("extract").to_json())
     chosen = () if sample is None else ("--sample", str(sample))
     output = Path("out") / f"{name}.json"
@@ -252,6 +253,34 @@ def test_files_of_one_frame_each_that_have_their_time_as_a_scalar(folder):
         frames().isel(time=number).to_netcdf(f"run_{number}.nc")
     source = {"kind": "files", "train": ["run_*.nc"], "test": []}
     assert_is(extracted(source), Made([], frames()["vorticity"].values))
+
+
+def test_files_without_times_follow_the_numbers_in_their_names(folder):
+    parts = np.array_split(np.arange(NUM_FRAMES), 12)
+    for number, part in enumerate(parts, 1):
+        frames().drop_vars("time").isel(time=part).to_netcdf(f"run_{number}.nc")
+    source = {"kind": "files", "train": ["run_*.nc"], "test": []}
+    assert_is(extracted(source), Made([], frames()["vorticity"].values))
+
+
+def test_a_series_may_leave_the_years_of_nanoseconds(folder):
+    """xarray reads the file until 2262 as datetime64 and the next one as dates of cftime."""
+    times = xr.date_range("2262-03-28", periods=NUM_FRAMES, freq="D", use_cftime=True)
+    long = frames().assign_coords(time=times)
+    long["time"].encoding = {"units": "days since 1850-01-01", "calendar": "proleptic_gregorian"}
+    for name, part in {"a": slice(10), "b": slice(10, None)}.items():
+        long.isel(time=part).to_netcdf(f"run_{name}.nc")
+    source = {"kind": "files", "train": ["run_*.nc"], "test": []}
+    chosen = extracted(source)
+    assert_is(chosen, Made([], frames()["vorticity"].values))
+    assert [str(time) for time in chosen["time"].values] == [str(time) for time in times]
+
+
+def test_an_attribute_of_the_user_is_not_taken_for_ours(folder):
+    frames().assign_attrs(compression="deflate 4").to_netcdf("run.nc")
+    chosen = extracted({"kind": "files", "train": ["run.nc"], "test": []})
+    assert chosen.attrs["compression"] == "deflate 4"
+    assert compression_of(chosen.attrs) is None
 
 
 def test_frames_without_times_are_counted(folder):

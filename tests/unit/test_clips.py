@@ -8,6 +8,7 @@ from tiny import make_stores, stage_settings, tiny_frames
 
 from swsr.clips import Compression
 from swsr.compression import compress, count_bits
+from swsr.provenance import COMPRESSION
 from swsr.run import Run
 from swsr.stages.upscale import upscale
 from swsr.zarr_io import open_frames
@@ -46,7 +47,7 @@ def test_chunks_of_the_store_change_no_bit(frames, compressed, chunk_frames, tmp
     low, _ = make_stores(tmp_path, frames, chunk_frames, **CHOICES)
     found = open_frames(low)
     assert found.chunksizes["time"][0] == chunk_frames
-    assert found.attrs["compression"] == compressed.attrs["compression"]
+    assert found.attrs[COMPRESSION] == compressed.attrs[COMPRESSION]
     for name in VARIABLES:
         np.testing.assert_array_equal(found[name].values, compressed[name].values)
 
@@ -63,7 +64,7 @@ def test_groups_may_be_computed_alone_and_in_any_order(contracted, compressed):
 
 
 def test_the_store_says_what_was_done_and_what_it_took(contracted, compressed):
-    said = json.loads(compressed.attrs["compression"])
+    said = json.loads(compressed.attrs[COMPRESSION])
     assert (said["codec"], said["quality"], said["scale"]) == ("h264", 25, 2)
     bits = 0
     for name in VARIABLES:
@@ -91,4 +92,4 @@ def test_compression_alone_is_its_own_interpolation(frames, tmp_path):
         error = np.abs(found[name].values - truth[name].values).max()
         assert step / 4 < error < 30 * step
     np.testing.assert_array_equal(found["lat"], truth["lat"])
-    assert found.attrs["compression"] == given.attrs["compression"]
+    assert found.attrs[COMPRESSION] == given.attrs[COMPRESSION]

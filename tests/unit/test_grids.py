@@ -57,5 +57,24 @@ def test_degrees_become_metres_at_mid_latitude():
     assert grid.steps_m == pytest.approx((degree, degree / 2))
 
 
+@pytest.mark.parametrize(("unit", "metres"), [("meter", 1), ("kilometers", 1000)])
+def test_units_of_length_have_several_names(unit, metres):
+    grid = Grid(2.0 * np.arange(20), 3.0 * np.arange(30), unit, Geometry("edge", "edge"))
+    assert grid.steps_m == (2 * metres, 3 * metres)
+
+
+def test_grids_resolve_alike_where_waves_are_as_long():
+    sphere, plane = Geometry("pole", "periodic"), Geometry("edge", "edge")
+    gauss = Grid(GAUSS, LON, "degrees_north", AROUND)
+    assert gauss.resolves_as(Grid(GAUSS, LON + 1, "degrees_north", AROUND))
+    assert not gauss.resolves_as(Grid(REGULAR, LON, "degrees_north", sphere))
+    near, far = (Grid(lat + np.arange(20), LON[:20], "degrees", plane) for lat in (0, 40))
+    assert not near.resolves_as(far)
+    assert near.resolves_as(Grid(near.lat, LON[20:40], "degrees", plane))
+    without = Grid(near.lat, near.lon, "pixel", plane)
+    assert without.resolves_as(without)
+    assert not without.resolves_as(near)
+
+
 def test_unknown_units_have_no_lengths():
     assert Grid(REGULAR, LON, "1", Geometry("edge", "edge")).steps_m is None

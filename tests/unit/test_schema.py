@@ -5,6 +5,7 @@ import xarray as xr
 from tiny import tiny_frames
 
 from swsr import frame_checks, regridding, schema
+from swsr.geometry import Geometry
 
 
 def standardise(dataset, variables=("vorticity",), **dims):
@@ -26,6 +27,30 @@ def test_dims_that_cannot_be_told_are_given():
     with pytest.raises(ValueError, match=r"no dim looks like lat.*set source.dims.lat"):
         standardise(foreign, time="a")
     xr.testing.assert_equal(standardise(foreign, time="a", lat="b", lon="c"), frames)
+
+
+@pytest.mark.parametrize("unit", ["deg", "degree", "Degrees_north", "radians", "rad", "", None])
+def test_angles_are_degrees_in_whatever_the_file_counts(unit):
+    frames = tiny_frames()
+    for name in ("lat", "lon"):
+        values = np.radians(frames[name]) if str(unit).startswith("rad") else frames[name]
+        attributes = {} if unit is None else {"units": unit}
+        frames = frames.assign_coords({name: (name, values.values, attributes)})
+    found = standardise(frames)
+    for name in ("lat", "lon"):
+        np.testing.assert_allclose(found[name], tiny_frames()[name], rtol=0, atol=1e-10)
+        assert found[name].attrs["units"].lower().startswith("degree")
+    assert Geometry.detect(found).lat == "pole"
+
+
+def test_longitudes_across_0_are_counted_on_where_they_may_be():
+    region = tiny_frames().roll(lon=5, roll_coords=True).isel(lon=slice(20))
+    found = schema.standardise(region, ("vorticity",), {}, "f.nc", lon_order="counted on")
+    np.testing.assert_allclose(found["lon"], 322.5 + 7.5 * np.arange(20))
+    np.testing.assert_array_equal(found["vorticity"], region["vorticity"])
+    twice = tiny_frames().isel(lon=[4, 5, 2, 3, 0, 1])
+    with pytest.raises(ValueError, match="lon is neither ascending"):
+        schema.standardise(twice, ("vorticity",), {}, "f.nc", lon_order="counted on")
 
 
 def test_dims_of_one_entry_are_dropped_and_of_more_refused():

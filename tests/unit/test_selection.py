@@ -30,7 +30,7 @@ def test_longitudes_in_any_order_are_ordered_by_a_region():
     lon = [*range(0, 180, 10), *range(-180, 0, 10)]
     with pytest.raises(ValueError, match=r"order it from where you like by source\.select\.lon"):
         standardise(frames(lon), ("a",), {}, "file")
-    found = standardise(frames(lon), ("a",), {}, "file", any_lon=True)
+    found = standardise(frames(lon), ("a",), {}, "file", lon_order="any")
     region = pick_region(found, {"lon": (-180, 179)}, "file")
     np.testing.assert_array_equal(region["lon"], range(-180, 180, 10))
     np.testing.assert_array_equal(region["a"][0, 0], region["lon"])

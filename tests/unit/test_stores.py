@@ -5,7 +5,7 @@ import dask.array
 import numpy as np
 import pytest
 import xarray as xr
-from tiny import make_stores, tiny_frames
+from tiny import make_raw, make_stores, tiny_frames
 
 from swsr.communication import Communicator
 from swsr.zarr_io import (
@@ -42,6 +42,21 @@ def test_frames_come_back_with_units_and_coordinates(stores):
     assert stored["vorticity"].attrs["units"] == "s-1"
     xr.testing.assert_equal(stored["time"], frames["time"])
     assert stored["lat"].attrs["standard_name"] == "latitude"
+
+
+@pytest.mark.parametrize("calendar", ["standard", "360_day"])
+@pytest.mark.parametrize(("unit", "step"), [("days", "10min"), ("hours", "100s"), ("hours", "6h")])
+def test_times_do_not_drift_from_store_to_store(tmp_path, unit, step, calendar):
+    """Ten minutes are no whole number of days, nor a float64."""
+    frames = tiny_frames(120)
+    times = xr.date_range("2000-01-01", periods=120, freq=step, calendar=calendar)
+    frames = frames.assign_coords(time=times)
+    frames["time"].encoding["units"] = f"{unit} since 2000-01-01"
+    low, high = make_stores(tmp_path, frames)
+    given, truth, result = map(open_frames, (low, high, make_raw(low, high)))
+    with xr.open_dataset(tmp_path / "frames.nc") as read:
+        for store in (given, truth, result):
+            np.testing.assert_array_equal(store["time"].values, read["time"].values)
 
 
 def test_equal_content_has_an_equal_manifest(stores, tmp_path):

@@ -151,7 +151,15 @@ def split_entry(entry: str) -> tuple[str, int | None]:
 def matching_files(entry: str) -> list[str]:
     """Files that a path, or a pattern of paths, stands for, in order; none where there are none."""
     path = Path(split_entry(entry)[0]).expanduser()
-    return [str(path)] if path.exists() else sorted(glob(str(path)))  # noqa: PTH207
+    if path.exists():
+        return [str(path)]
+    return sorted(glob(str(path)), key=by_numbers)  # noqa: PTH207
+
+
+def by_numbers(path: str | Path) -> list[tuple[int, str]]:
+    """What orders files by the numbers in their names and folders: run_2 comes before run_10."""
+    parts = re.split(r"(\d+)", str(path))
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def without_password(text: str) -> str:

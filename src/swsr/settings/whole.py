@@ -177,6 +177,11 @@ class Settings(Strict):
             self.effective_split.ranges(-(-self.simulate.num_frames // self.source.every))
         return self
 
+    @property
+    def packs_frames(self) -> bool:
+        """Whether `methods` name a network that reads several frames in a row."""
+        return not set(self.methods) <= {*INTERPOLATIONS, "network_2d", "constrained_2d"}
+
     def check_patches(self, num_points: int, origin: str) -> None:
         """Check that patches of the trainings fit into frames of so many points on a side.
 

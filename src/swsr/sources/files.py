@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from swsr.schema import standardise
+from swsr.schema import LonOrder, standardise
 from swsr.settings import Format, Reading, without_password
 from swsr.sources.formats import detect_format, open_one
 from swsr.sources.images import open_images
@@ -79,8 +79,9 @@ def _canonical(
     chosen = pick_sample(dataset[list(reading.variables)], sample, dims, origin)
     chosen = _with_time(pick_entries(chosen, reading.select, origin, may_lack=may_lack), dims)
     stored = _stored_frames(chosen, dims)
-    any_lon = "lon" in reading.select
-    frames = standardise(chosen, reading.variables, dims, origin, any_lon=any_lon)
+    whole: LonOrder = "counted on" if may_lack else "ascending"
+    lon_order = "any" if "lon" in reading.select else whole
+    frames = standardise(chosen, reading.variables, dims, origin, lon_order=lon_order)
     return _in_chunks(pick_region(frames, reading.select, origin), stored)
 
 
@@ -102,7 +103,7 @@ def _join(parts: list[xr.Dataset], paths: list[Path]) -> xr.Dataset:
         _check_fits(part, parts[0], f"{path}", paths[0].name)
     filled = [part for part in parts if part.sizes["time"]]
     if all("time" in part.coords for part in filled):
-        filled = sorted(filled, key=lambda part: part["time"].values[0])
+        filled = sorted(_of_one_calendar(filled), key=lambda part: part["time"].values[0])
     joined = xr.concat(
         filled or parts, "time", data_vars="minimal", coords="minimal", compat="override",
         join="override", combine_attrs="override",
@@ -112,7 +113,22 @@ def _join(parts: list[xr.Dataset], paths: list[Path]) -> xr.Dataset:
     return joined
 
 
+def _of_one_calendar(parts: list[xr.Dataset]) -> list[xr.Dataset]:
+    """Times of one type: beyond the years of nanoseconds xarray has dates of another one."""
+    calendars = {part["time"].dt.calendar for part in parts if part["time"].dtype == object}
+    if len(calendars) != 1:
+        return parts
+    (calendar,) = calendars
+    return [
+        part.convert_calendar(calendar, use_cftime=True) if part["time"].dtype.kind == "M" else part
+        for part in parts
+    ]
+
+
 def _check_fits(part: xr.Dataset, first: xr.Dataset, origin: str, name: str) -> None:
+    if ("time" in part.coords) != ("time" in first.coords):
+        has, lacks = (origin, name) if "time" in part.coords else (name, origin)
+        raise ValueError(f"{lacks}: has no times, but {has} has some: give them separately")
     for dim in ("lat", "lon"):
         ours, theirs = part[dim].values, first[dim].values
         if ours.shape != theirs.shape or not np.allclose(ours, theirs, atol=1e-3 * _step(theirs)):

@@ -1,6 +1,5 @@
 """A folder of pictures, a frame each, in the order of the numbers in their names."""
 
-import re
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import xarray as xr
 from PIL import Image
 
+from swsr.settings import by_numbers
 from swsr.sources.lazy import Key
 from swsr.sources.pictures import frame_numbers, picture_dataset
 
@@ -17,7 +17,7 @@ SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 def pictures_in(folder: Path) -> list[Path]:
     """Pictures of a folder, frame_2 before frame_10."""
     found = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
-    return sorted(found, key=_natural)
+    return sorted(found, key=by_numbers)
 
 
 def open_images(paths: list[Path]) -> xr.Dataset:
@@ -30,7 +30,7 @@ def open_images(paths: list[Path]) -> xr.Dataset:
     """
     files = [
         file
-        for path in sorted(paths, key=_natural)
+        for path in sorted(paths, key=by_numbers)
         for file in (pictures_in(path) if path.is_dir() else [path])
     ]
     if not files:
@@ -43,11 +43,6 @@ def open_images(paths: list[Path]) -> xr.Dataset:
             )
     times = xr.Variable(("time",), np.arange(len(files)), {"long_name": "frame"})
     return picture_dataset(times, (size[1], size[0]), dtype, partial(_read, files))
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    parts = re.split(r"(\d+)", path.name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _header(file: Path) -> tuple[tuple[int, int], np.dtype]:

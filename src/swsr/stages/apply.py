@@ -1,13 +1,15 @@
 """Super-resolve frames that have no truth with trained networks: NetCDF or Zarr, CF conventions."""
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from swsr.checkpoint import Card, file_digest
-from swsr.frame_checks import check_finite_frames
+from swsr.frame_checks import check_finite_frames, check_times
 from swsr.geometry import Geometry
 from swsr.inference_stage import Chain, Trained, check_variables, super_resolve
 from swsr.provenance import attributes, file_states
@@ -22,7 +24,14 @@ from swsr.settings import (
     without_password,
 )
 from swsr.sources.files import open_files
-from swsr.zarr_io import Layout, is_manifest, is_store_of_swsr, store_path, write_netcdf
+from swsr.zarr_io import (
+    Layout,
+    is_manifest,
+    is_netcdf_of_swsr,
+    is_store_of_swsr,
+    store_path,
+    write_netcdf,
+)
 
 _CHUNK_FRAMES = 8
 """Frames of the result that are computed and written together, where no settings say so."""
@@ -72,11 +81,11 @@ def apply(
     ------
     ValueError
         When the frames are not what the network was trained on: other variables, units, or a grid
-        in other units, or not finite. What is only unlike it, range and spacing, is warned of.
+        in other units, or not finite; when times are not even and a network packs frames; when
+        `output` is something else. What is only unlike it, range and spacing, is warned of.
     """
     sharpening = (Trained.load(then, "3d"),) if then else ()
     chain = Chain((Trained.load(network, "2d", "joint"), *sharpening), consistent)
-    manifest = _manifest(output)
     card = chain.first.card
     choices = (
         read_stage_settings(settings, ApplyStage)
@@ -87,11 +96,11 @@ def apply(
     files = [Path(file) for file in matching_files(str(coarse))]
     if not files:
         raise ValueError(f"{without_password(str(coarse))}: no such file")
+    manifest = _manifest(output, files)
     frames = open_files(files, choices, sample, may_lack=True)
     _check_frames(frames, chain, str(coarse))
     _check_spacing(frames, chain, str(coarse), run)
-    periodic = choices.periodic if settings else _periodic_as_trained(card)
-    frames = Geometry.detect(frames, periodic).mark(frames)
+    frames = _geometry_as_trained(frames, choices.periodic, card, str(coarse), run).mark(frames)
     for sentence in run.communicator.on_first(lambda: _range_warnings(frames, card)):
         run.warn(f"{coarse}: {sentence}")
     grid = _fine_grid(frames, card.scale, str(coarse))
@@ -121,13 +130,26 @@ def _check_frames(frames: xr.Dataset, chain: Chain, origin: str) -> None:
             f"{origin}: {frames.sizes['time']} frames, but {chain.networks[-1].path} makes one of "
             f"{least}: give more, or use a 2D network alone"
         )
+    if chain.margin:
+        check_times(frames, origin)
 
 
-def _periodic_as_trained(card: Card) -> list[str] | None:
-    """Which dims go around, where neither settings nor degrees tell: those of the training."""
-    if card.edges is None or card.spacing["units"] == "degrees":
-        return None
-    return [dim for dim, edge in zip(("lat", "lon"), card.edges, strict=True) if edge == "periodic"]
+def _geometry_as_trained(
+    frames: xr.Dataset, periodic: Sequence[str] | None, card: Card, origin: str, run: Run
+) -> Geometry:
+    """What lies beyond edges, and what changes its sign there: in doubt as in the training."""
+    if periodic is None and card.edges is not None and card.spacing["units"] != "degrees":
+        edges = zip(("lat", "lon"), card.edges, strict=True)
+        periodic = [dim for dim, edge in edges if edge == "periodic"]
+    found = Geometry.detect(frames, periodic)
+    if card.vectors is None or found.vectors == card.vectors:
+        return found
+    trained = [name for name, one in zip(card.variables, card.vectors, strict=True) if one]
+    run.warn(
+        f"{origin}: its attributes name other components of vectors than those of the training, "
+        f"which are taken: {', '.join(trained) or 'none'}"
+    )
+    return replace(found, vectors=card.vectors)
 
 
 def _fine_grid(frames: xr.Dataset, scale: int, origin: str) -> dict[str, np.ndarray]:
@@ -140,11 +162,15 @@ def _fine_grid(frames: xr.Dataset, scale: int, origin: str) -> dict[str, np.ndar
     return grid
 
 
-def _manifest(output: Path) -> Path:
+def _manifest(output: Path, files: list[Path]) -> Path:
     """Where the manifest of the result's store lies; a NetCDF file has one for a while."""
     if output.suffix not in _SUFFIXES:
         raise ValueError(f"{output}: give a name that ends with .zarr or .nc")
+    if output.resolve() in [file.resolve() for file in files]:
+        raise ValueError(f"{output}: is what is to be super-resolved: give another name")
     if output.suffix == ".nc":
+        if output.exists() and not is_netcdf_of_swsr(output):
+            raise ValueError(f"{output}: exists, and is not a result of swsr: move it")
         return output.with_name(f".{output.stem}.json")
     manifest = output.with_suffix(".json")
     for path, ours in ((output, is_store_of_swsr), (manifest, is_manifest)):

@@ -60,8 +60,9 @@ class _Study:
 
     @cached_property
     def modes(self) -> Modes | None:
-        """Of the grid of the test series."""
-        return make_modes(Grid.of(self.open("truth", next(iter(self.tests())))))
+        """Of the grid of the test series; None where they have grids of several kinds."""
+        first, *others = (Grid.of(self.open("truth", name)) for name in self.tests())
+        return make_modes(first) if all(first.resolves_as(other) for other in others) else None
 
     @cached_property
     def trained_on(self) -> dict[str, xr.Dataset]:

@@ -84,6 +84,15 @@ def is_store_of_swsr(path: Path) -> bool:
         return False
 
 
+def is_netcdf_of_swsr(path: Path) -> bool:
+    """Whether a stage wrote a NetCDF file."""
+    try:
+        with xr.open_dataset(path, engine="netcdf4", decode_cf=False) as dataset:
+            return "swsr" in dataset.attrs
+    except (OSError, ValueError):
+        return False
+
+
 @dataclass(frozen=True)
 class Layout:
     """How frames lie in the files of a store.

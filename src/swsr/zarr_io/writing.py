@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -156,7 +157,8 @@ class StoreWriter:
         encoding: dict[str, Any] = {"chunks": chunks}
         if layout.shard_frames:
             encoding["shards"] = (layout.shard_frames, *shape[1:])
-        with atomic_folder(self.partial) as temporary:
+        with atomic_folder(self.partial) as temporary, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Times can't be serialized faithfully")
             _with_attributes(empty, attributes).to_zarr(
                 temporary, mode="w", zarr_format=3, consolidated=False, compute=False,
                 encoding=dict.fromkeys(empty.data_vars, encoding),
@@ -236,4 +238,8 @@ def _with_attributes(dataset: xr.Dataset, attributes: Mapping[str, Any]) -> xr.D
     kept = {key: dataset["time"].encoding.get(key) for key in ("units", "calendar")}
     plain = dataset.drop_encoding()
     plain["time"].encoding = {key: value for key, value in kept.items() if value}
+    if plain["time"].dtype.kind in "mMO":
+        # Whole numbers, of a smaller unit if need be: what is a fraction of the user's unit would
+        # drift with each store that is made of another.
+        plain["time"].encoding["dtype"] = "int64"
     return plain.assign_attrs(attributes, variables=list(map(str, dataset.data_vars)))
