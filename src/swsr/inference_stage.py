@@ -1,6 +1,6 @@
 """What the stages of inference, and `apply`, share: frames through networks into a store."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,21 +137,11 @@ def super_resolve(
         When the networks do not make the fine grid of the source's, or what they make cannot be
         consistent with it.
     """
-    card, margin = chain.first.card, chain.margin
-    geometry = Geometry.of(source[list(card.variables)])
-    stacked = stack_variables(source, card.variables)
-    template = _template(source, _grid_of_result(source, grid, chain), margin, card.variables)
-
-    constraints = _constraints(template, source, chain) if chain.consistent else []
+    template, apply = prepare(source, chain, grid, run)
+    stacked, margin = stack_variables(source, chain.first.card.variables), chain.margin
 
     def compute(first: int, last: int) -> Frames:
-        frames = given = stacked.isel(time=slice(first, last + 2 * margin)).values
-        for trained in chain.networks:
-            frames = trained.apply(frames, geometry, run)
-        for variable, constraint in enumerate(constraints):
-            low = given[margin : len(given) - margin, variable]
-            frames[:, variable] = constraint(frames[:, variable], low)
-        return frames
+        return apply(stacked.isel(time=slice(first, last + 2 * margin)).values)
 
     fill_store(template, output, layout, notes, compute, run.communicator, origin)
     run.say(
@@ -159,6 +149,33 @@ def super_resolve(
         f"points by {', then '.join(trained.card.network for trained in chain.networks)} "
         f"on {run.communicator.size} ranks"
     )
+
+
+def prepare(
+    source: xr.Dataset, chain: Chain, grid: Mapping[str, np.ndarray], run: Run
+) -> tuple[xr.Dataset, Callable[[Frames], Frames]]:
+    """What the result of a chain looks like, and what makes its frames; see `super_resolve`.
+
+    Returns
+    -------
+    Coordinates and attributes of the result, and of each variable; a function of consecutive frames
+    (n + 2 margin, variables, lat, lon) that gives n frames of the result, both in physical units
+    """
+    card, margin = chain.first.card, chain.margin
+    geometry = Geometry.of(source[list(card.variables)])
+    template = _template(source, _grid_of_result(source, grid, chain), margin, card.variables)
+    constraints = _constraints(template, source, chain) if chain.consistent else []
+
+    def apply(given: Frames) -> Frames:
+        frames = given
+        for trained in chain.networks:
+            frames = trained.apply(frames, geometry, run)
+        for variable, constraint in enumerate(constraints):
+            low = given[margin : len(given) - margin, variable]
+            frames[:, variable] = constraint(frames[:, variable], low)
+        return frames
+
+    return template, apply
 
 
 def _constraints(fine: xr.Dataset, source: xr.Dataset, chain: Chain) -> list[Constraint]:

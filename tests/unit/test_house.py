@@ -53,6 +53,8 @@ LAYERS = [
     ["training", "sources.*", "scores", "report_pictures"],
     ["training_result"],
     ["training_stage", "inference_stage", "check", "inspect", "export"],
+    ["application"],
+    ["api"],
     ["stages.*"],
     ["__main__"],
 ]

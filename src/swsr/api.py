@@ -1,0 +1,177 @@
+"""Trained networks in a notebook or a script: frames of xarray in, finer frames of xarray out.
+
+from swsr.api import load
+
+super_resolve = load("results/mine/train_2d/network.safetensors")
+fine = super_resolve(xr.open_dataset("coarse.nc"))
+"""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import dask.array
+import numpy as np
+import xarray as xr
+from dask.utils import SerializableLock
+
+from swsr.application import as_trained, fine_grid, range_warnings
+from swsr.checkpoint import Card
+from swsr.frame_checks import check_finite_frames
+from swsr.geometry import Frames
+from swsr.inference_stage import Chain, Trained, prepare
+from swsr.run import Run
+from swsr.schema import DIMS, standardise
+from swsr.zarr_io import stack_variables
+
+_ORIGIN = "frames"
+_CHUNK_FRAMES = 8
+"""Of frames in memory that go through the networks at once."""
+
+_ONE_BLOCK = SerializableLock("swsr.api")
+"""Networks have all cores already: blocks take turns."""
+
+
+def load(
+    network: str | Path,
+    then: str | Path | None = None,
+    *,
+    consistent: bool = False,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+) -> "SuperResolver":
+    """Trained networks, ready for frames.
+
+    Parameters
+    ----------
+    network
+        `network.safetensors` of a 2D or a joint network.
+    then
+        Of a 3D network that was trained on results of that 2D network, to sharpen them.
+    consistent
+        Whether to change results as little as possible so that their low-resolution copies, by the
+        bicubic filter of the training, are the coarse frames.
+    device
+        Where to compute; `auto` takes a GPU where there is one.
+
+    Raises
+    ------
+    ValueError
+        When a file is missing, damaged, or holds a network of another kind.
+    """
+    sharpening = (Trained.load(Path(then), "3d"),) if then else ()
+    first = Trained.load(Path(network), "2d", "joint")
+    return SuperResolver(Chain((first, *sharpening), consistent), Run(device_name=device))
+
+
+@dataclass(frozen=True)
+class SuperResolver:
+    """One trained network or two, to be called with coarse frames."""
+
+    chain: Chain
+    run: Run
+
+    @property
+    def card(self) -> Card:
+        """What the first network was trained on: variables, units, scale, limits and settings."""
+        return self.chain.first.card
+
+    @property
+    def margin(self) -> int:
+        """Frames at each end of a series that get no result, as five make one."""
+        return self.chain.margin
+
+    def __call__(
+        self,
+        coarse: xr.Dataset,
+        *,
+        dims: Mapping[str, str] | None = None,
+        periodic: Sequence[str] | None = None,
+    ) -> xr.Dataset:
+        """The same frames with `card.scale` times as many points along lat and lon.
+
+        Parameters
+        ----------
+        coarse
+            With the variables of the training, in its units; other variables are left out. Dims of
+            time, latitude and longitude, or the axes of a plane, in any order, latitude up or down.
+            Values in memory give a result in memory; dask arrays are read when the result is.
+        dims
+            Names of time, lat and lon where attributes and names don't tell: `{"lat": "yc"}`.
+        periodic
+            Dims that go around, or None: as coordinates tell, in a plane as in the training.
+
+        Returns
+        -------
+        Dims (time, lat, lon), ascending; float32, in the units of the input; chunks of dask arrays
+        are those of the input along time. Without the first and last `margin` frames.
+
+        Raises
+        ------
+        ValueError
+            When variables, units or the units of the grid are others than in the training; frames
+            are too few, or unevenly spaced where a network packs them; values are not finite (of
+            dask arrays: when they are read).
+
+        Warns
+        -----
+        UserWarning
+            When spacing is unlike that of the training, or values in memory are.
+        """
+        names = self.card.variables
+        frames = standardise(coarse, names, dims or {}, _ORIGIN, lon_order="counted on")
+        if "time" not in frames.coords:
+            frames = frames.assign_coords(time=np.arange(frames.sizes["time"]))
+        frames = as_trained(frames, self.chain, periodic, _ORIGIN, _warn)
+        lazy = any(variable.chunks for variable in frames.data_vars.values())
+        if not lazy:
+            for sentence in range_warnings(frames, self.card):
+                _warn(f"{_ORIGIN}: {sentence}")
+        chunk_frames = max(frames.chunksizes["time"]) if lazy else _CHUNK_FRAMES
+        checked = check_finite_frames(frames, _ORIGIN, chunk_frames)
+        grid = fine_grid(frames, self.card.scale, _ORIGIN)
+        template, apply = prepare(checked, self.chain, grid, self.run)
+        values = _over_time(checked, template, apply, self.margin)
+        fine = template.assign(
+            {
+                name: (DIMS, values[:, number], template[name].attrs)
+                for number, name in enumerate(names)
+            }
+        )
+        fine.attrs = dict(coarse.attrs)
+        return fine if lazy else fine.compute()
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, stacklevel=4)
+
+
+def _over_time(
+    frames: xr.Dataset, template: xr.Dataset, apply: Callable[[Frames], Frames], margin: int
+) -> dask.array.Array:
+    """Blocks of frames through networks that also read the `margin` frames before and after them.
+
+    Returns
+    -------
+    Lazy values (time, variables, lat, lon)
+    """
+    names, size = (
+        tuple(map(str, template.data_vars)),
+        (template.sizes["lat"], template.sizes["lon"]),
+    )
+
+    def apply_block(block: Frames) -> Frames:
+        if len(block) <= 2 * margin:  # of a chunk at an end, all of whose frames get no result
+            return np.empty((0, len(names), *size), "float32")
+        with _ONE_BLOCK:
+            return apply(block)
+
+    stacked = stack_variables(frames, names).data.rechunk({1: -1})
+    depth = {0: margin}
+    blocks = dask.array.overlap.overlap(stacked, depth, boundary={0: "none"})
+    lengths = tuple(max(0, length - 2 * margin) for length in blocks.chunks[0])
+    return blocks.map_blocks(
+        apply_block, chunks=(lengths, (len(names),), *((points,) for points in size)),
+        dtype="float32", meta=np.empty((0, 0, 0, 0), "float32"),
+    )  # fmt: skip

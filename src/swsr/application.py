@@ -1,0 +1,163 @@
+"""Coarse frames without truth, before networks read them: what is refused, and warned of."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from swsr.checkpoint import Card
+from swsr.frame_checks import check_times
+from swsr.geometry import Geometry
+from swsr.inference_stage import Chain, check_variables
+from swsr.regridding import refine_coordinate
+from swsr.schema import Spacing
+
+_FAR = 1.1
+"""Ratio of spacings beyond which frames are called unlike those of the training."""
+
+_SMALL_SHARE = 0.05
+"""Share of the trained range below which values hint at other units."""
+
+
+def as_trained(
+    frames: xr.Dataset,
+    chain: Chain,
+    periodic: Sequence[str] | None,
+    origin: str,
+    warn: Callable[[str], None],
+) -> xr.Dataset:
+    """Frames that a chain of networks can read, with what lies beyond their edges.
+
+    Parameters
+    ----------
+    frames
+        Canonical; nothing of them is computed.
+    chain
+        The networks.
+    periodic
+        Dims that go around, or None: as coordinates tell, in a plane as in the training.
+    origin
+        What to call the frames.
+    warn
+        Is told what is unlike the training, in a sentence each.
+
+    Raises
+    ------
+    ValueError
+        When variables, units or the units of the grid are others, frames are too few, or times are
+        not even and a network packs frames.
+    """
+    _check_frames(frames, chain, origin)
+    _check_spacing(frames, chain, origin, warn)
+    return _geometry_as_trained(frames, periodic, chain.first.card, origin, warn).mark(frames)
+
+
+def fine_grid(frames: xr.Dataset, scale: int, origin: str) -> dict[str, np.ndarray]:
+    """Coordinates lat and lon of the result.
+
+    Raises
+    ------
+    ValueError
+        When frames have points on the poles.
+    """
+    grid = {dim: refine_coordinate(frames[dim].values, scale) for dim in ("lat", "lon")}
+    if Spacing.of(frames).units == "degrees" and np.abs(grid["lat"]).max() > 90:
+        raise ValueError(
+            f"{origin}: has points on the poles, beyond which those of a finer grid would lie: cut "
+            "these rows first, or interpolate to latitudes between them"
+        )
+    return grid
+
+
+def range_warnings(frames: xr.Dataset, card: Card) -> list[str]:
+    """A sentence on each variable whose values leave the range that the network has seen."""
+    warnings = []
+    limits = zip(card.variables, card.scaling_minimum, card.scaling_maximum, strict=True)
+    for name, low, high in limits:
+        values = frames[name]
+        outside = ((values < low) | (values > high)).mean()
+        least, most, share = (
+            float(each)
+            for each in xr.Dataset({"a": values.min(), "b": values.max(), "c": outside})
+            .compute()
+            .values()
+        )
+        if share > 0:
+            warnings.append(
+                f"{name} reaches from {least:.4g} to {most:.4g}, but the network was trained "
+                f"from {low:.4g} to {high:.4g}: {share:.2%} of the values lie outside, where its "
+                "result is a guess"
+            )
+        elif most - least < _SMALL_SHARE * (high - low):
+            warnings.append(
+                f"{name} reaches only from {least:.4g} to {most:.4g}, of {low:.4g} to {high:.4g} "
+                "in the training: are the units the same?"
+            )
+    return warnings
+
+
+def _check_frames(frames: xr.Dataset, chain: Chain, origin: str) -> None:
+    """Refuse other variables, and too few frames for a result."""
+    first = chain.first
+    for trained in chain.networks:
+        check_variables(frames, trained, origin)
+        if trained.card.variables != first.card.variables:
+            raise ValueError(
+                f"{trained.path}: takes {list(trained.card.variables)} in this order, but "
+                f"{first.path} gives {list(first.card.variables)}"
+            )
+    least = 1 + 2 * chain.margin
+    if frames.sizes["time"] < least:
+        raise ValueError(
+            f"{origin}: {frames.sizes['time']} frames, but {chain.networks[-1].path} makes one of "
+            f"{least}: give more, or use a 2D network alone"
+        )
+    if chain.margin:
+        check_times(frames, origin)
+
+
+def _geometry_as_trained(
+    frames: xr.Dataset,
+    periodic: Sequence[str] | None,
+    card: Card,
+    origin: str,
+    warn: Callable[[str], None],
+) -> Geometry:
+    """What lies beyond edges, and what changes its sign there: in doubt as in the training."""
+    if periodic is None and card.edges is not None and card.spacing["units"] != "degrees":
+        edges = zip(("lat", "lon"), card.edges, strict=True)
+        periodic = [dim for dim, edge in edges if edge == "periodic"]
+    found = Geometry.detect(frames, periodic)
+    if card.vectors is None or found.vectors == card.vectors:
+        return found
+    trained = [name for name, one in zip(card.variables, card.vectors, strict=True) if one]
+    warn(
+        f"{origin}: its attributes name other components of vectors than those of the training, "
+        f"which are taken: {', '.join(trained) or 'none'}"
+    )
+    return replace(found, vectors=card.vectors)
+
+
+def _check_spacing(
+    frames: xr.Dataset, chain: Chain, origin: str, warn: Callable[[str], None]
+) -> None:
+    """Refuse a grid in other units; warn of other distances of points and of frames."""
+    given, trained = Spacing.of(frames), Spacing(**chain.first.card.spacing)
+    if given.units != trained.units:
+        raise ValueError(
+            f"{origin}: its grid is in {given.units!r}, but {chain.first.path} was trained on one "
+            f"in {trained.units!r}"
+        )
+    differences = [
+        f"{name} {ours:.4g} {unit}, trained at {theirs:.4g}"
+        for name, unit, ours, theirs in (
+            ("lat every", given.units, given.lat, trained.lat),
+            ("lon every", given.units, given.lon, trained.lon),
+            ("frames every", "seconds", given.seconds, trained.seconds),
+        )
+        if ours and theirs and not 1 / _FAR < ours / theirs < _FAR
+        if name != "frames every" or chain.margin  # 2D alone knows no time
+    ]
+    if differences:
+        warn(f"{origin}: unlike the training: {'; '.join(differences)}: see how it does")

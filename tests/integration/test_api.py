@@ -1,0 +1,133 @@
+"""Trained networks in a script: what `load` gives is what `apply` writes, in memory or lazily."""
+
+import re
+import warnings
+
+import dask
+import numpy as np
+import pytest
+import xarray as xr
+from tiny import REPOSITORY, run_swsr, train
+
+from swsr import bicubic
+from swsr.api import load
+from swsr.geometry import Geometry
+from swsr.zarr_io import open_frames
+
+pytestmark = pytest.mark.usefixtures("raw")
+
+
+@pytest.fixture(scope="module")
+def networks(stores, tmp_path_factory):
+    """A 2D and a 3D network of one epoch."""
+    folder = tmp_path_factory.mktemp("networks")
+    for stage in ("train_2d", "train_3d"):
+        done = train(stores, folder / stage, stage=stage, epochs=1)
+        assert done.returncode == 0, done.stderr
+    return [folder / stage / "network.safetensors" for stage in ("train_2d", "train_3d")]
+
+
+@pytest.fixture(scope="module")
+def coarse(stores):
+    """Low-resolution frames as another model's: other names, upside down, one more variable."""
+    low = open_frames(stores[0]).drop_encoding().drop_attrs(deep=False).load()
+    foreign = low.rename(lat="latitude", lon="longitude", time="t")
+    return foreign.isel(latitude=slice(None, None, -1)).assign(other=0.0)
+
+
+@pytest.fixture(scope="module")
+def applied(networks, coarse, tmp_path_factory):
+    """What `apply` makes of them by 2D alone and then by 3D, by name of the fixture's network."""
+    folder = tmp_path_factory.mktemp("applied")
+    coarse[["vorticity"]].to_netcdf(folder / "coarse.nc")
+    found = []
+    for name, then in {"a": (), "b": ("--then", networks[1])}.items():
+        output = folder / f"{name}.nc"
+        done = run_swsr("apply", networks[0], folder / "coarse.nc", output, *then, "--threads", 1)
+        assert done.returncode == 0, done.stderr
+        found.append(xr.load_dataset(output))
+    return found
+
+
+@pytest.mark.parametrize("chunk", [None, 1, 2, 3, 7, 30])
+@pytest.mark.parametrize("stages", [1, 2])
+def test_frames_are_those_of_apply(networks, coarse, applied, stages, chunk):
+    super_resolve = load(*networks[:stages])
+    given = coarse if chunk is None else coarse.chunk(t=chunk)
+    fine = super_resolve(given)
+    wanted = applied[stages - 1]
+    assert super_resolve.margin == (30 - fine.sizes["time"]) / 2 == (0 if stages == 1 else 2)
+    assert bool(fine.chunks) == (chunk is not None)
+    assert list(fine.data_vars) == ["vorticity"]
+    assert fine["vorticity"].dtype == np.float32
+    assert fine["vorticity"].attrs == wanted["vorticity"].attrs
+    xr.testing.assert_equal(fine.coords.to_dataset(), wanted.coords.to_dataset())
+    room = 1e-6 * float(abs(wanted["vorticity"]).max())
+    np.testing.assert_allclose(fine["vorticity"], wanted["vorticity"], rtol=0, atol=room)
+
+
+def test_lazy_frames_are_read_when_the_result_is(networks, coarse):
+    read = []
+
+    def noted(block):
+        read.append(len(block))
+        return block
+
+    lazy = coarse.chunk(t=6).map_blocks(noted, template=coarse.chunk(t=6))
+    with dask.config.set(scheduler="synchronous"):
+        read.clear()
+        fine = load(*networks)(lazy)
+        assert not read
+        fine["vorticity"].isel(time=slice(9, 12)).compute()
+    assert 0 < len(read) < 5
+
+
+def test_consistent_results_give_the_coarse_frames_back(networks, coarse):
+    given = coarse["vorticity"].isel(latitude=slice(None, None, -1)).values
+    errors = []
+    for consistent in (False, True):
+        fine = load(networks[0], consistent=consistent)(coarse)["vorticity"].values
+        copies = bicubic.downscale(fine[:, None], 2, Geometry("pole", "periodic"))[:, 0]
+        errors.append(np.abs(copies - given).max() / np.abs(given).max())
+    assert errors[1] < 1e-5 < 1e-3 < errors[0]
+
+
+def test_frames_of_another_meaning_are_refused(networks, coarse):
+    with pytest.raises(ValueError, match="no variable 'vorticity'"):
+        load(networks[0])(coarse.rename(vorticity="vo"))
+    daily = coarse.assign(vorticity=coarse["vorticity"].assign_attrs(units="1/day"))
+    with pytest.raises(ValueError, match="vorticity is in '1/day'"):
+        load(networks[0])(daily)
+    gap = coarse.where(coarse["t"] != coarse["t"][9])
+    with pytest.raises(ValueError, match="vorticity is not finite at 288 points of frame 9"):
+        load(networks[0])(gap)
+    load(networks[0])(gap.chunk(t=4)).isel(time=slice(8)).compute()
+    with pytest.raises(ValueError, match="time is not evenly spaced"):
+        load(*networks)(coarse.drop_isel(t=9))
+    with pytest.raises(ValueError, match="2d or joint network is needed"):
+        load(networks[1])
+
+
+def test_frames_unlike_the_training_are_warned_of(networks, coarse):
+    with xr.set_options(keep_attrs=True):
+        loud = 3 * coarse
+    with pytest.warns(UserWarning, match="of the values lie outside"):
+        load(networks[0])(loud)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(networks[0])(loud.chunk(t=8))  # nothing is read yet
+
+
+def test_examples_of_the_documentation_run(networks, coarse, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    coarse[["vorticity"]].to_netcdf("coarse.nc")
+    page = (REPOSITORY / "docs" / "python.md").read_text()
+    for path in re.findall(r'"(results/[\w./]+)"', page):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(networks["train_3d" in path].read_bytes())
+    names: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    assert names["fine"].sizes["lat"] == 24
+    assert names["spread"].dims == ("time", "lat", "lon")
+    assert (tmp_path / "fine.nc").exists()
