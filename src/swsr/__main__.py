@@ -173,10 +173,17 @@ def _answer(tool: str, options: dict[str, Any]) -> int:
     try:
         function = getattr(importlib.import_module(f"swsr.{tool}"), _TOOLS[tool][0])
         print(function(**options))
-    except (ValueError, OSError) as error:
-        print(f"{tool}: {' '.join(str(error).split())}", file=sys.stderr)
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        print(f"{tool}: {_sentence(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _sentence(error: Exception) -> str:
+    """An error that a user can mend, in one line."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed: pip install 'swsr[workflow]', or see envs/README.md"
+    return " ".join(str(error).split("\n"))
 
 
 def _run_stage(stage: str, options: dict[str, Any], flags: dict[str, Any]) -> int:
@@ -210,8 +217,8 @@ def _run_stage(stage: str, options: dict[str, Any], flags: dict[str, Any]) -> in
         else:
             function(**options, run=run)
         communicator.on_first(lambda: _record(options, times, run, recipe, twin))
-    except (ValueError, OSError) as error:
-        communication.fail(communicator, " ".join(str(error).split("\n")), log.error)
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        communication.fail(communicator, _sentence(error), log.error)
         return 1
     except Exception as error:
         if type(error).__name__ == "OutOfMemoryError":  # torch's, which many stages never import

@@ -6,11 +6,12 @@ import sys
 
 import numpy as np
 import pytest
-from tiny import make_stores, mpirun, run_swsr, stage_settings, tiny_frames
+from tiny import config, make_stores, mpirun, run_swsr, stage_settings, tiny_frames
 
 from swsr.__main__ import main
 from swsr.checkpoint import Card, save_network
 from swsr.networks import build_network
+from swsr.settings import Settings
 
 
 def extraction(folder, frames=None, **source):
@@ -201,6 +202,18 @@ def test_network_of_other_units(tmp_path, fails):
     frames["vorticity"].attrs["units"] = "1e-5 s-1"
     stores = make_stores(tmp_path / "units", frames)
     fails("was trained on it in 's-1'", *inference(network_file(tmp_path), stores, tmp_path))
+
+
+def test_a_package_that_is_not_installed_is_named(tmp_path):
+    path = tmp_path / "simulate.json"
+    path.write_text(Settings.from_mapping(config()).for_stage("simulate").to_json())
+    arguments = ["simulate", "--settings", path, "--seed", 0, "--output", tmp_path / "a.nc"]
+    missing = "import sys; sys.modules['dinosaur'] = None; from swsr.__main__ import main; "
+    code = f"{missing} sys.exit(main({list(map(str, arguments))}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith("simulate: dinosaur is not installed: pip install 'swsr[workflow]'")
 
 
 def test_log_that_cannot_be_written(tmp_path, fails):

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 import yaml
@@ -139,6 +140,17 @@ def test_stages_start_without_what_they_do_not_use(stage, unused):
     code = f"import sys, swsr.run, swsr.stages.{stage}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not unused & set(done.stdout.split())
+
+
+def test_networks_in_a_notebook_need_no_more_than_is_installed_for_them():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    modules = {"pillow": "PIL", "scikit-image": "skimage", "scikit-learn": "sklearn"}
+    unused = {modules.get(name, name) for name in project["optional-dependencies"]["workflow"]}
+    # Of these, torch and xarray bring two themselves.
+    unused -= {"jinja2", "pandas"}
+    code = "import sys, swsr.api; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {*unused, "jax"} & set(done.stdout.split())
 
 
 def test_threads_are_those_of_the_flag_whatever_a_scheduler_set():
