@@ -70,29 +70,35 @@ def zarr(folder: Path, version: int, *, zipped: bool) -> Made:
 
 def grib(folder: Path) -> Made:
     """eccodes: two levels, latitude downward, 16 bits per value."""
-    fields = frames()["vorticity"].isel(lat=slice(None, None, -1))
-    with (folder / "run.grib").open("wb") as file:
-        for number, field in enumerate(fields.values):
-            for level in (850, 500):
-                handle = eccodes.codes_grib_new_from_samples("regular_ll_pl_grib2")
-                keys = {
-                    "Ni": LON, "Nj": LAT,
-                    "latitudeOfFirstGridPointInDegrees": float(fields["lat"][0]),
-                    "latitudeOfLastGridPointInDegrees": float(fields["lat"][-1]),
-                    "longitudeOfFirstGridPointInDegrees": 0.0,
-                    "longitudeOfLastGridPointInDegrees": float(fields["lon"][-1]),
-                    "iDirectionIncrementInDegrees": 360 / LON,
-                    "jDirectionIncrementInDegrees": 180 / LAT,
-                    "shortName": "vo", "level": level, "bitsPerValue": 16,
-                    "dataDate": 20000101 + number // 24, "dataTime": number % 24 * 100,
-                }  # fmt: skip
-                for key, value in keys.items():
-                    eccodes.codes_set(handle, key, value)
-                values = field if level == 850 else field / 2
-                eccodes.codes_set_values(handle, values.astype("float64").ravel())
-                eccodes.codes_write(handle, file)
-                eccodes.codes_release(handle)
+    write_grib(folder / "run.grib", {"vo": (850, 500)})
     return made(["run.grib"], frames(), tolerance=1e-4)
+
+
+def write_grib(path: Path, levels_of: dict[str, tuple[int, ...]]) -> None:
+    """Variables on levels: the frames at the first one, half of them at others."""
+    fields = frames()["vorticity"].isel(lat=slice(None, None, -1))
+    with path.open("wb") as file:
+        for number, field in enumerate(fields.values):
+            for name, levels in levels_of.items():
+                for level in levels:
+                    handle = eccodes.codes_grib_new_from_samples("regular_ll_pl_grib2")
+                    keys = {
+                        "Ni": LON, "Nj": LAT,
+                        "latitudeOfFirstGridPointInDegrees": float(fields["lat"][0]),
+                        "latitudeOfLastGridPointInDegrees": float(fields["lat"][-1]),
+                        "longitudeOfFirstGridPointInDegrees": 0.0,
+                        "longitudeOfLastGridPointInDegrees": float(fields["lon"][-1]),
+                        "iDirectionIncrementInDegrees": 360 / LON,
+                        "jDirectionIncrementInDegrees": 180 / LAT,
+                        "shortName": name, "level": level, "bitsPerValue": 16,
+                        "dataDate": 20000101 + number // 24, "dataTime": number % 24 * 100,
+                    }  # fmt: skip
+                    for key, value in keys.items():
+                        eccodes.codes_set(handle, key, value)
+                    values = field if level == levels[0] else field / 2
+                    eccodes.codes_set_values(handle, values.astype("float64").ravel())
+                    eccodes.codes_write(handle, file)
+                    eccodes.codes_release(handle)
 
 
 def the_well(folder: Path) -> Made:

@@ -104,6 +104,8 @@ def time_chart(values: pd.DataFrame, labels: Mapping[str, str], ylabel: str) -> 
             part = each[each["series"] == name]
             label = labels[str(method)] if index == 0 else None
             style = STYLES[str(method)]
+            if len(part) == 1:  # no line has one end
+                style = style | {"marker": "o", "markersize": 3}
             axis.plot(_positions(part, values, series), part["value"], label=label, **style)
     axis.set(ylabel=ylabel, xlabel=f"test frame ({', '.join(series)})")
     _finish(axis)

@@ -15,6 +15,8 @@ import xarray as xr
 from swsr.atomic import write_text
 from swsr.components import is_component
 from swsr.frame_checks import check_divisible, check_frames
+from swsr.geometry import Geometry
+from swsr.grids import Grid
 from swsr.provenance import file_states
 from swsr.schema import Spacing
 from swsr.settings import Settings
@@ -61,10 +63,22 @@ def check_files(settings: Settings, files: Mapping[str, list[Path]], found: Path
 def _check_series(settings: Settings, name: str, frames: xr.Dataset, origin: str) -> None:
     check_frames(frames, origin)
     check_divisible(frames, settings.downscale.scale, origin)
+    if "spectral" in settings.methods:
+        _check_waves(settings, frames, origin)
     if name not in settings.series("train"):
         return
     settings.effective_split.ranges(frames.sizes["time"])
     settings.check_patches(min(frames.sizes["lat"], frames.sizes["lon"]), origin)
+
+
+def _check_waves(settings: Settings, frames: xr.Dataset, origin: str) -> None:
+    from swsr.spectral_interpolation import check_grid  # only here: scipy takes its time
+
+    marked = Geometry.detect(frames, settings.source.periodic).mark(frames)
+    try:
+        check_grid(Grid.of(marked))
+    except ValueError as error:
+        raise ValueError(f"{origin}: {error}") from None
 
 
 def _check_alike(series: dict[str, dict[str, Any]], files: Mapping[str, list[Path]]) -> None:

@@ -163,10 +163,11 @@ def _diagnose_block(
         if compression_of(low.attrs) is None:  # else the truth itself is not as the input
             figures |= zip(RATIOS["consistency"], _coarse_errors(result, low, name), strict=True)
         squares |= {(name, key): values[fresh] for key, values in figures.items()}
+    whole = _with_whole_depth(roles, theirs)
     means = {
         (key, label): values[fresh]
         for label, fields in (("result", ours), ("truth", theirs))
-        for key, values in _global_means(fields, roles, grid.weights).items()
+        for key, values in _global_means(fields, whole, grid.weights).items()
     }
     spectra = {}
     if modes is not None and spectral.any():
@@ -210,6 +211,13 @@ def _coarse_errors(result: xr.Dataset, low: xr.Dataset, name: str) -> np.ndarray
     return physics.coarse_errors(
         result[name].values, low[name].values, Grid.of(low).weights, downscale
     )
+
+
+def _with_whole_depth(roles: Mapping[str, str], truth: Fields) -> dict[str, str]:
+    """Roles without a depth that is an anomaly, whose mean is next to nothing."""
+    return {
+        role: name for role, name in roles.items() if role != "depth" or (truth[name] > 0).all()
+    }
 
 
 def _global_means(
@@ -266,7 +274,7 @@ def figures(diagnosis: Diagnosis, modes: Modes | None) -> dict[str, float | None
 
     Of each variable `resolution_km_*` and `spectrum_db_*`, from mean spectra, and the `RATIOS`; of
     mass, energy, enstrophy and kinetic energy the mean deviation from the truth as a share, of the
-    first three also how much more they drift than in the truth.
+    first three also how much more they drift than in the truth. A share of nothing is not known.
     """
     found: dict[str, float | None] = {}
     for name in outer_labels(diagnosis.squares):
@@ -291,20 +299,25 @@ def figures(diagnosis: Diagnosis, modes: Modes | None) -> dict[str, float | None
     return found | _invariants(diagnosis)
 
 
+@np.errstate(divide="ignore", invalid="ignore")
 def _invariants(diagnosis: Diagnosis) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for key in outer_labels(diagnosis.means):
         means = pd.DataFrame(diagnosis.means[key])
-        found[key] = float(np.mean(means["result"] / means["truth"]) - 1)
+        found[key] = _known(np.mean(means["result"] / means["truth"]) - 1)
         drifts = [
             physics.drift(each["result"].to_numpy()) - physics.drift(each["truth"].to_numpy())
             for _, each in means.groupby("series")
         ]
-        found[f"{key}_drift"] = float(np.mean(drifts))
+        found[f"{key}_drift"] = _known(np.mean(drifts))
     if "kinetic energy" in diagnosis.spectra:
         power, truth, _ = diagnosis.spectra["kinetic energy"].sum(axis=2)
-        found["kinetic_energy"] = float(np.mean(power / truth) - 1)
+        found["kinetic_energy"] = _known(np.mean(power / truth) - 1)
     return found
+
+
+def _known(value: np.floating) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def outer_labels(table: pd.DataFrame) -> list[str]:

@@ -17,6 +17,12 @@ _SPACINGS: tuple[Spacing, ...] = ("gauss", "equiangular", "equiangular_with_pole
 _METRES = dict.fromkeys(("m", "metre", "metres", "meter", "meters"), 1.0)
 _METRES |= dict.fromkeys(("km", "kilometre", "kilometres", "kilometer", "kilometers"), 1e3)
 
+_UNEVEN = 0.02
+"""Of the mean step, by which steps may differ; those of Gaussian latitudes do by less."""
+
+_WIDEST = 1.9
+"""Ratio of a step of longitude at both sides of a region that can be taken for a plane."""
+
 
 @dataclass(frozen=True, eq=False)
 class Grid:
@@ -69,7 +75,8 @@ class Grid:
 
         On the whole sphere the weights of the quadrature (Gauss-Legendre, or the one that is exact
         for polynomials in sin(lat) on the regular grid); elsewhere in degrees the area between the
-        parallels half-way to the neighbours; in a plane all alike.
+        parallels half-way to the neighbours; in a plane their distance, all alike where it is even.
+        Points of one latitude count alike.
         """
         if self.spacing:
             weights = _quadrature(len(self.lat), self.spacing)[1]
@@ -79,7 +86,7 @@ class Grid:
             edges = np.clip([first, *middles, last], -90, 90)
             weights = np.diff(np.sin(np.radians(edges)))
         else:
-            weights = np.ones(len(self.lat))
+            weights = np.ones(len(self.lat)) if _are_even(self.lat) else np.gradient(self.lat)
         return weights / weights.mean()
 
     def resolves_as(self, other: Self) -> bool:
@@ -91,15 +98,29 @@ class Grid:
 
     @property
     def steps_m(self) -> tuple[float, float] | None:
-        """Distance of neighbours along lat and lon (mid-latitude), None in an unknown unit."""
+        """Distance of neighbours along lat and lon (mid-latitude), as in a plane.
+
+        None in an unknown unit, where points do not lie evenly, and in degrees where meridians come
+        together too much for a plane.
+        """
+        if not (_are_even(self.lat) and _are_even(self.lon)):
+            return None
         steps = [float(np.diff(values).mean()) for values in (self.lat, self.lon)]
         if self.in_degrees:
+            lengths = np.cos(np.radians(self.lat))
+            if lengths.max() > _WIDEST * lengths.min():
+                return None
             metres = np.radians(EARTH_RADIUS_M)
             middle = np.radians((self.lat[0] + self.lat[-1]) / 2)
             return float(steps[0] * metres), float(steps[1] * metres * np.cos(middle))
         if self.unit not in _METRES:
             return None
         return steps[0] * _METRES[self.unit], steps[1] * _METRES[self.unit]
+
+
+def _are_even(values: np.ndarray) -> bool:
+    steps = np.diff(values)
+    return bool(np.ptp(steps) <= _UNEVEN * steps.mean())
 
 
 def _quadrature(num_lat: int, spacing: Spacing) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,9 @@ from PIL import Image
 from swsr.grids import Grid
 
 _GRATICULE_DEGREES = 30
+_HIGHEST = 4
+"""Heights of a picture are at most so many times the width that was asked for."""
+
 _OUTSIDE = (255, 255, 255)
 _UNKNOWN = (190, 190, 190)
 
@@ -85,8 +88,10 @@ class View:
 
     @classmethod
     def box(cls, grid: Grid, lat: slice, lon: slice, width: int) -> Self:
-        """Of a region, as it is on the grid."""
-        height = max(1, round(width * (lat.stop - lat.start) / (lon.stop - lon.start)))
+        """Of a region, as it is on the grid; narrower where it would be far higher than wide."""
+        shape = (lat.stop - lat.start) / (lon.stop - lon.start)
+        width = max(1, round(width * min(1, _HIGHEST / shape)))
+        height = max(1, round(width * shape))
         rows, columns = (
             np.linspace(lat.stop, lat.start, height),
             np.linspace(lon.start, lon.stop, width),
@@ -125,11 +130,11 @@ class View:
 
     def _nearest(self, lat: np.ndarray, lon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         row = np.searchsorted((lat[1:] + lat[:-1]) / 2, np.nan_to_num(self.lat))
+        if not self.around:
+            return row, np.searchsorted((lon[1:] + lon[:-1]) / 2, np.nan_to_num(self.lon))
         step = (lon[-1] - lon[0]) / (len(lon) - 1)
         column = np.rint((np.nan_to_num(self.lon) - lon[0]) / step).astype(int)
-        if self.around:
-            column %= round(360 / step)
-        return row, np.clip(column, 0, len(lon) - 1)
+        return row, np.clip(column % round(360 / step), 0, len(lon) - 1)
 
     def _known(self, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
         """Pixels that lie on the field, half a step around its outermost points included."""

@@ -34,14 +34,21 @@ def make_interpolation(low: Grid, fine: Grid, *, vector: bool) -> Interpolation:
         When the grid is part of a sphere, or its points do not lie evenly: along lat in a plane,
         and along lon.
     """
+    check_grid(fine)
+    if _on_sphere(fine):
+        return SphereInterpolation(low, fine, vector=vector)
+    return PlaneInterpolation(fine)
+
+
+def check_grid(fine: Grid) -> None:
+    """Check that a grid can have it; see `make_interpolation`."""
     edges = fine.geometry.lat, fine.geometry.lon
-    on_sphere = edges == ("pole", "periodic")
     if fine.in_degrees and "edge" in edges:
         raise ValueError(
             "spectral interpolation needs a grid between both poles and around the whole sphere, "
             "or a plane: leave spectral out of methods"
         )
-    even = {"lon": fine.lon} if on_sphere else {"lat": fine.lat, "lon": fine.lon}
+    even = {"lon": fine.lon} if _on_sphere(fine) else {"lat": fine.lat, "lon": fine.lon}
     for dim, values in even.items():
         steps = np.diff(values)
         if np.ptp(steps) > 0.01 * steps.mean():
@@ -49,9 +56,10 @@ def make_interpolation(low: Grid, fine: Grid, *, vector: bool) -> Interpolation:
                 f"spectral interpolation needs even steps of {dim}, not {steps.min():g} to "
                 f"{steps.max():g}: leave spectral out of methods"
             )
-    if on_sphere:
-        return SphereInterpolation(low, fine, vector=vector)
-    return PlaneInterpolation(fine)
+
+
+def _on_sphere(grid: Grid) -> bool:
+    return (grid.geometry.lat, grid.geometry.lon) == ("pole", "periodic")
 
 
 class SphereInterpolation:

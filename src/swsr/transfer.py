@@ -42,7 +42,9 @@ def start_first_layer(network: nn.Module, trained: FirstLayer) -> None:
     """Give a network the first layer of another.
 
     Of several variables each gets the filters divided by their number: where all have the same
-    values, the filters answer as they did to their one channel. Without biases they are zero.
+    values, the filters answer as they would to one channel. Without biases they are zero. A network
+    with a skip reads anomalies in units of 0.1: it gets the filters as they are, for structures of
+    that size in the place of the whole range.
     """
     layer = first_layer(network)
     assert layer.bias is not None

@@ -13,7 +13,7 @@ import xarray as xr
 import yaml
 from documented import PAGE, documented, printed
 from PIL import Image
-from source_files import MAKERS, NUM_FRAMES, Made, frames, pixels
+from source_files import MAKERS, NUM_FRAMES, Made, frames, pixels, write_grib
 from tiny import config, tiny_frames
 
 from swsr.__main__ import main
@@ -302,6 +302,17 @@ def test_a_file_of_one_level_is_read_where_others_have_many(folder):
     np.testing.assert_array_equal(chosen["vorticity"], frames()["vorticity"])
     with pytest.raises(ValueError, match=r"source.select.level: dims are"):
         open_files([Path("one.nc")], choices)
+
+
+@pytest.mark.parametrize("levels", [(500, 1000), (1000,), (1000, 700, 500)])
+def test_grib_variables_on_other_levels_are_read_alone_and_together(folder, levels):
+    write_grib(folder / "run.grib", {"vo": (850, 500), "z": levels})
+    source = {"kind": "files", "train": ["run.grib"], "test": []}
+    alone = {"variables": ["vo"], "select": {"isobaricInhPa": 850}}
+    assert_is(extracted(source | alone), Made([], frames()["vorticity"].values, 1e-4))
+    select = alone["select"] | ({"isobaricInhPa_z": levels[0]} if levels[1:] else {})
+    both = extracted(source | {"variables": ["vo", "z"], "select": select})
+    np.testing.assert_allclose(both["vo"], both["z"], atol=1e-4 * float(abs(both["vo"]).max()))
 
 
 def test_forecasts_have_their_time_in_the_step(folder):

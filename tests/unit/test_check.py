@@ -59,6 +59,14 @@ def test_other_components_of_vectors_are_refused(check, tmp_path):
     assert not (tmp_path / "source.json").exists()
 
 
+def test_waves_are_refused_where_the_grid_has_none(check):
+    def region(frames):
+        return frames.isel(lon=slice(24))
+
+    with pytest.raises(ValueError, match="nc: spectral interpolation needs a grid between both"):
+        check(region, ["spectral", "network_2d"])
+
+
 def test_other_time_steps_are_refused_where_frames_are_packed(check):
     with pytest.raises(ValueError, match=r"two.nc: a frame every 7200 seconds, but every 3600 in"):
         check(every_other)

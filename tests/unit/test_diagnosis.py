@@ -8,8 +8,10 @@ from tiny import tiny_frames
 
 from swsr import bicubic
 from swsr.diagnosis import Diagnosis, diagnose, figures, find_roles
+from swsr.gate import FIGURES
 from swsr.geometry import Geometry
 from swsr.grids import Grid
+from swsr.provenance import COMPRESSION
 from swsr.scores import align, mean_over_frames
 from swsr.spectra import make_modes
 
@@ -50,7 +52,7 @@ def test_the_truth_itself_has_no_fault(truth, low):
 
 
 def test_compressed_input_is_nothing_to_keep_to(truth, low):
-    found = diagnosed(truth, truth, low.assign_attrs(compression='{"codec": "h264"}'))
+    found = diagnosed(truth, truth, low.assign_attrs({COMPRESSION: '{"codec": "h264"}'}))
     assert "consistency_vorticity" not in found
     assert found["flicker_vorticity"] == 0
 
@@ -137,6 +139,25 @@ def test_mass_and_energy_where_depth_and_velocities_are(low):
     assert found["mass"] == pytest.approx(0.01, rel=1e-3)
     assert found["energy"] == pytest.approx(0.0201, rel=0.02)
     assert found["kinetic_energy"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_height_that_is_an_anomaly_has_no_mass(low):
+    """Its mean is next to nothing, and a share of that says nothing."""
+    frames = tiny_frames(num_frames=5, variables=("depth",))
+    frames["depth"].attrs["units"] = "m"
+    truth = marked(frames)
+    coarse = truth.isel(lat=slice(0, None, 2), lon=slice(0, None, 2))
+    assert "mass" not in diagnosed(truth, truth, coarse)
+
+
+def test_shares_of_a_frame_at_rest_are_not_known(truth, low):
+    still = truth.where(truth["time"] > truth["time"][0], 0).assign_attrs(truth.attrs)
+    still["vorticity"].attrs = truth["vorticity"].attrs
+    found = diagnosed(truth, still, low)
+    for key in ("enstrophy", "enstrophy_drift", "kinetic_energy"):
+        assert found[key] is None
+        assert FIGURES[key].verdict(found[key], 0.1) == "not available"
+    assert all(value is None or np.isfinite(value) for value in found.values())
 
 
 def test_frames_without_border_have_inner_points_only(truth):

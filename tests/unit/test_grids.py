@@ -76,5 +76,22 @@ def test_grids_resolve_alike_where_waves_are_as_long():
     assert not without.resolves_as(near)
 
 
+@pytest.mark.parametrize("lat", [np.arange(-60.0, 61, 5), np.arange(-89.0, 91), REGULAR[1:]])
+def test_what_is_too_wide_for_a_plane_has_no_lengths(lat):
+    """At 60 degrees a step of longitude is half as long as at the equator."""
+    assert Grid(lat, LON, "degrees_north", Geometry("edge", "periodic")).steps_m is None
+
+
+def test_uneven_points_of_a_plane_have_no_waves_but_their_areas():
+    edges = Geometry("edge", "edge")
+    even, stretched = np.arange(20.0), np.arange(20.0) ** 2
+    for lat, lon in ((even, stretched), (stretched, even)):
+        assert Grid(lat, lon, "m", edges).steps_m is None
+    weights = Grid(stretched, even, "m", edges).weights
+    assert weights.mean() == pytest.approx(1)
+    assert weights[10] / weights[5] == pytest.approx(2)
+    assert (Grid(even, stretched, "m", edges).weights == 1).all()
+
+
 def test_unknown_units_have_no_lengths():
     assert Grid(REGULAR, LON, "1", Geometry("edge", "edge")).steps_m is None

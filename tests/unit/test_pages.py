@@ -87,6 +87,26 @@ def test_plane_is_shown_as_it_is():
     assert not is_red(pixels[-1, -1])
 
 
+def test_a_stretched_plane_shows_points_where_they_are():
+    lon = np.arange(20.0) ** 2
+    plane = Grid(np.arange(10.0), lon, "km", Geometry("edge", "edge"))
+    field = np.zeros((10, 20))
+    field[:, 10] = 1
+    pixels = np.asarray(View.of(plane, 362).picture(field, plane.lat, plane.lon, BLUE_TO_RED))
+    red = [column for column in range(362) if is_red(pixels[4, column])]
+    assert red[0] == pytest.approx((81 + 100) / 2, abs=1.5)
+    assert red[-1] == pytest.approx((100 + 121) / 2, abs=1.5)
+
+
+def test_a_tall_strip_fits_into_a_picture():
+    strip = Grid(np.arange(512.0), np.arange(20.0), "km", Geometry("edge", "edge"))
+    field = np.arange(512.0)[:, None] * np.ones(20)
+    picture = View.of(strip, 760).picture(field, strip.lat, strip.lon, BLUE_TO_RED)
+    assert picture.height == pytest.approx(4 * 760, abs=20)
+    assert picture.width == pytest.approx(4 * 760 * 19 / 511, abs=1)
+    assert as_uri(picture)
+
+
 def test_colours_are_even_about_zero_only_where_there_are_both_signs():
     assert Colours.of(np.linspace(-1, 3, 5000)).low == pytest.approx(-3, rel=0.01)
     depth = Colours.of(np.linspace(9000, 10000, 5000))

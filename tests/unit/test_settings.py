@@ -70,6 +70,17 @@ def settings(**sections):
         ({"source": {"variables": ["divergence"]}}, "divergence, which needs simulate.time_step"),
         ({"methods": ["spectral"]}, "methods name no network"),
         (
+            {"methods": ["spectral", "network_2d"], "source": {"select": {"lat": [0, 90]}}},
+            "methods name spectral, which needs the whole globe",
+        ),
+        (
+            {
+                "methods": ["joint"],
+                "train_joint": {"network": "study_joint", "patch_points": 2},
+            },
+            "train_joint.patch_points is 2, but study_joint crops 2 high-resolution points",
+        ),
+        (
             {"apply": CONSISTENT, "train_3d": {"network": "study_3d"}},
             "apply.consistent needs whole frames",
         ),

@@ -7,7 +7,15 @@ from typing import Any, Literal, Self, TypeAlias
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
 from swsr.settings.base import Strict, sentences
-from swsr.settings.frames import GRIDS, SIMULATED, Downscale, Extract, Simulate, Split
+from swsr.settings.frames import (
+    GRIDS,
+    PACK_FRAMES,
+    SIMULATED,
+    Downscale,
+    Extract,
+    Simulate,
+    Split,
+)
 from swsr.settings.source import RANGES, Apply, Reading, Role, Source, split_entry
 from swsr.settings.stages import (
     ApplyStage,
@@ -152,6 +160,23 @@ class Settings(Strict):
             raise ValueError(
                 "train_joint.network study_joint takes more points off each side at scale "
                 f"{self.downscale.scale} than methods are compared without: use skip_joint"
+            )
+        points = self.train_joint.patch_points
+        crops = "joint" in self.methods and self.train_joint.network == "study_joint"
+        if crops and points is not None and points * self.downscale.scale < PACK_FRAMES:
+            raise ValueError(
+                f"train_joint.patch_points is {points}, but study_joint crops 2 high-resolution "
+                f"points on each side: use {-(-PACK_FRAMES // self.downscale.scale)} or more"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _waves_need_the_whole_globe(self) -> Self:
+        cut = {"lat", "lon"} & self.source.select.keys() or self.source.periodic is not None
+        if "spectral" in self.methods and self.source.kind == "simulation" and cut:
+            raise ValueError(
+                "methods name spectral, which needs the whole globe of the simulation: leave out "
+                "either it, or source.select and source.periodic"
             )
         return self
 

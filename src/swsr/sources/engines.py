@@ -1,6 +1,7 @@
 """Formats that an engine of xarray opens: NetCDF, Zarr and GRIB."""
 
 import zipfile
+from collections.abc import Hashable
 from pathlib import Path
 
 import h5py
@@ -82,21 +83,33 @@ def open_grib(path: Path) -> xr.Dataset:
         if not file.read().rstrip(b"\0\r\n ").endswith(b"7777"):
             raise ValueError(f"{path}: cannot be opened as grib: cut off within a message")
 
-    merged = xr.Dataset()
+    variables: dict[str, xr.DataArray] = {}
     for dataset in cfgrib.open_datasets(str(path), backend_kwargs={"indexpath": ""}):
         for name, variable in dataset.data_vars.items():
             # Of a variable on several kinds of levels each gets the kind as a suffix but the first.
             kind = variable.attrs.get("GRIB_typeOfLevel", "")
-            label = name if name not in merged else f"{name}_{kind}"
-            levels = [dim for dim in variable.dims if dim in merged.sizes]
-            if any(variable.sizes[dim] != merged.sizes[dim] for dim in levels):
-                others = {dim: f"{dim}_{label}" for dim in levels}
-            else:
-                others = {}
-            merged = merged.merge({label: variable.rename(others)}, compat="override", join="exact")
-    if not merged.data_vars:
+            variables[f"{name}_{kind}" if name in variables else str(name)] = variable
+    if not variables:
         raise ValueError(f"{path}: holds no GRIB message")
+    merged = xr.Dataset()
+    for name, variable in _with_own_dims(variables).items():
+        merged = merged.merge({name: variable}, compat="override", join="exact")
     return merged
+
+
+def _with_own_dims(variables: dict[str, xr.DataArray]) -> dict[str, xr.DataArray]:
+    """Where variables lie on other levels, each has dims of its own, as `isobaricInhPa_vo`."""
+    first: dict[Hashable, xr.DataArray] = {}
+    differ = {
+        dim
+        for variable in variables.values()
+        for dim in variable.dims
+        if not np.array_equal(first.setdefault(dim, variable[dim]), variable[dim])
+    }
+    return {
+        name: variable.rename({dim: f"{dim}_{name}" for dim in variable.dims if dim in differ})
+        for name, variable in variables.items()
+    }
 
 
 def _folder_in(path: Path) -> str | None:

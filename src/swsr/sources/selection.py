@@ -1,6 +1,6 @@
 """The part of a source that is wanted, and the units it is wanted in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ def pick_entries(
     ValueError
         When there is no such dim or entry, with those that there are.
     """
-    for dim, wanted in select.items():
+    for dim, wanted in _with_dims_of_one(select, dataset):
         if dim in DIMS or (may_lack and dim not in dataset.dims):
             continue
         if dim not in dataset.dims:
@@ -86,6 +86,15 @@ def pick_entries(
             raise ValueError(f"{origin}: source.select.{dim}: no {wanted}; it has {there}{more}")
         dataset = dataset.isel({dim: int(found[0])}, drop=True)
     return dataset
+
+
+def _with_dims_of_one(select: Mapping[str, Any], dataset: xr.Dataset) -> Iterator[tuple[str, Any]]:
+    """What is selected of a dim, also of those that each variable has of its own (GRIB)."""
+    for dim, wanted in select.items():
+        own = [f"{dim}_{name}" for name in dataset.data_vars]
+        yield from ((name, wanted) for name in own if name in dataset.dims and name not in select)
+        if dim in dataset.dims or not any(name in dataset.dims for name in own):
+            yield dim, wanted
 
 
 def pick_region(frames: xr.Dataset, select: Mapping[str, Any], origin: str) -> xr.Dataset:
