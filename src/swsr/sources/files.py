@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cftime
 import numpy as np
 import xarray as xr
 
@@ -115,7 +116,8 @@ def _join(parts: list[xr.Dataset], paths: list[Path]) -> xr.Dataset:
 
 def _of_one_calendar(parts: list[xr.Dataset]) -> list[xr.Dataset]:
     """Times of one type: beyond the years of nanoseconds xarray has dates of another one."""
-    calendars = {part["time"].dt.calendar for part in parts if part["time"].dtype == object}
+    firsts = [part["time"].values[0] for part in parts]
+    calendars = {first.calendar for first in firsts if isinstance(first, cftime.datetime)}
     if len(calendars) != 1:
         return parts
     (calendar,) = calendars
