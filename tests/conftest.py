@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import debian
 from chains import Chain, run_chain
 from filelock import FileLock
-from tiny import REPOSITORY, make_raw, make_stores, tiny_frames
+from tiny import REPOSITORY, make_raw, make_stores, tiny_frames, train
 
 from swsr.__main__ import main
 
@@ -56,6 +56,16 @@ def stores(tmp_path_factory):
 def raw(stores):
     """Manifest of the interpolated frames of `stores`."""
     return make_raw(*stores)
+
+
+@pytest.fixture(scope="session")
+def networks(stores, raw, tmp_path_factory):
+    """A 2D and a 3D network of one epoch on `stores`."""
+    folder = tmp_path_factory.mktemp("networks")
+    for stage in ("train_2d", "train_3d"):
+        done = train(stores, folder / stage, stage=stage, epochs=1)
+        assert done.returncode == 0, done.stderr
+    return [folder / stage / "network.safetensors" for stage in ("train_2d", "train_3d")]
 
 
 @pytest.fixture(scope="session")

@@ -170,7 +170,8 @@ def _counted_on(dataset: xr.Dataset) -> xr.Dataset:
     """Longitudes from the last step down on, if there is but one, a turn later."""
     values, attributes = dataset["lon"].values.astype(float), dataset["lon"].attrs
     down = np.flatnonzero(np.diff(values) < 0)
-    if down.size != 1 or not str(attributes.get("units")).startswith("degree"):
+    in_degrees = str(attributes.get("units")).startswith("degree")
+    if down.size != 1 or values.size < 3 or not in_degrees:
         return dataset
     on = values + 360 * (np.arange(values.size) > down[0])
     return dataset.assign_coords(lon=("lon", on, attributes))

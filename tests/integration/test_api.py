@@ -7,24 +7,12 @@ import dask
 import numpy as np
 import pytest
 import xarray as xr
-from tiny import REPOSITORY, run_swsr, train
+from tiny import REPOSITORY, run_swsr
 
 from swsr import bicubic
 from swsr.api import load
 from swsr.geometry import Geometry
 from swsr.zarr_io import open_frames
-
-pytestmark = pytest.mark.usefixtures("raw")
-
-
-@pytest.fixture(scope="module")
-def networks(stores, tmp_path_factory):
-    """A 2D and a 3D network of one epoch."""
-    folder = tmp_path_factory.mktemp("networks")
-    for stage in ("train_2d", "train_3d"):
-        done = train(stores, folder / stage, stage=stage, epochs=1)
-        assert done.returncode == 0, done.stderr
-    return [folder / stage / "network.safetensors" for stage in ("train_2d", "train_3d")]
 
 
 @pytest.fixture(scope="module")

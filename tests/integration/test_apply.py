@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from tiny import run_swsr, stage_settings, tiny_frames, train
+from tiny import run_swsr, stage_settings, tiny_frames
 
 from swsr import bicubic
 from swsr.__main__ import main
@@ -12,18 +12,6 @@ from swsr.geometry import Geometry
 from swsr.inference_stage import Trained
 from swsr.networks import build_network
 from swsr.zarr_io import open_frames
-
-pytestmark = pytest.mark.usefixtures("raw")
-
-
-@pytest.fixture(scope="module")
-def networks(stores, tmp_path_factory):
-    """A 2D and a 3D network of one epoch."""
-    folder = tmp_path_factory.mktemp("networks")
-    for stage in ("train_2d", "train_3d"):
-        done = train(stores, folder / stage, stage=stage, epochs=1)
-        assert done.returncode == 0, done.stderr
-    return [folder / stage / "network.safetensors" for stage in ("train_2d", "train_3d")]
 
 
 @pytest.fixture
