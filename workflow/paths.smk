@@ -93,12 +93,20 @@ def training(folder):
     }
 
 
-def first_layer_to_start_from(wildcards):
-    """File that the first layer of the 2D network starts from."""
+def start_of_train_2d(wildcards):
+    """A trained network, or the file that the first layer starts from."""
     settings = STUDIES[wildcards.study].train_2d
+    if settings.start_file:
+        return [settings.start_file]
     if settings.first_layer == "pretrained":
         return [trained(wildcards.study, "pretrain_2d")["network"]]
     return [settings.first_layer_file] if settings.first_layer_file else []
+
+
+def start_of_train_3d(wildcards):
+    """A trained network."""
+    start = STUDIES[wildcards.study].train_3d.start_file
+    return [start] if start else []
 
 
 def networks_to_start_from(wildcards):

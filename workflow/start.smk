@@ -55,6 +55,31 @@ def check_first_layer(study):
         raise WorkflowError(f"train_2d.first_layer: {error}") from None
 
 
+def check_starts(study):
+    """Read the networks that trainings start from, likewise."""
+    settings = STUDIES[study]
+    for stage in trainings_of(study):
+        section = stage.partition("/")[0]
+        path = getattr(getattr(settings, section), "start_file", None)
+        if path is None:
+            continue
+        if str(path) == trained(study, stage)["network"]:
+            raise WorkflowError(f"{section}.start: {path}: is what it trains: copy it")
+        if not path.is_file():
+            raise WorkflowError(
+                f"{section}.start: {path}: no such file: give random or a path"
+            )
+        try:
+            reader = import_module("swsr.training_stage")
+        except ImportError:
+            return  # as above
+        train, num_variables = getattr(settings, section), len(settings.source.variables)
+        try:
+            reader.read_start(path, train, settings.downscale.scale, num_variables)
+        except ValueError as error:
+            raise WorkflowError(f"{section}.start: {error}") from None
+
+
 def discard_orphans():
     """Forget manifests whose store was deleted: only then is the store made again."""
     stages = ["extract", "downscale", "upscale", *STAGE_OF.values()]
@@ -130,4 +155,5 @@ if workflow.is_main_process:
         if settings.source.kind == "files":
             check_files(study)
         check_first_layer(study)
+        check_starts(study)
     discard_orphans()

@@ -64,7 +64,7 @@ _STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     ),
     "train_3d": (
         "train the 3D network",
-        {"settings": _ONE, "frames": _MANY, "high": _MANY, "output": _ONE},
+        {"settings": _ONE, "frames": _MANY, "high": _MANY, "start": _OPTIONAL, "output": _ONE},
     ),
     "infer_3d": (
         "sharpen a series with the 3D network",

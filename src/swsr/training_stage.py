@@ -19,7 +19,7 @@ from swsr.provenance import compression_of, version
 from swsr.run import Run
 from swsr.scaling import Scaling
 from swsr.schema import Spacing
-from swsr.settings import Set, Train2d, TrainStage, read_stage_settings
+from swsr.settings import Set, Train2d, TrainFrom, TrainStage, read_stage_settings
 from swsr.training import Trainer
 from swsr.training_result import check_ranks, fit_and_write, report_to
 from swsr.transfer import start_first_layer
@@ -64,8 +64,9 @@ def train(
     output
         Gets what `training_result.fit_and_write` writes.
     start
-        Trained networks that the parts of a joint network start from, or the file that the first
-        layer of a 2D network starts from; else they are random.
+        Trained networks that the parts of a joint network start from, a trained network that all
+        of a network starts from, or the file that the first layer of a 2D network starts from;
+        else they are random.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def train(
     scaling = _fit_scaling(high, run)
     trainer = _trainer(choices, low, high, scaling, output, run)
     for path in start:
-        _start_from(path, trainer.network, run)
+        _start_from(path, trainer.network, choices, low.variables, run)
     if choices.train.augmentation == "mirror":
         run.say(_mirror_images(trainer.train, low.variables))
     digests = input_digests([*inputs, *truths])
@@ -104,15 +105,47 @@ def _mirror_images(samples: Samples, variables: tuple[str, ...]) -> str:
     return "mirror images: " + ", ".join(found)
 
 
-def _start_from(path: Path, network: Network, run: Run) -> None:
-    """Give a joint network a trained part, or a 2D network a trained first layer."""
+def _start_from(
+    path: Path, network: Network, choices: TrainStage, variables: tuple[str, ...], run: Run
+) -> None:
+    """Give a joint network a trained part, another one all weights, or a trained first layer."""
     if isinstance(network, NetworkJoint):
         _start_part(path, network)
+        return
+    if isinstance(choices.train, TrainFrom) and choices.train.start_file:
+        earlier, card = read_start(path, choices.train, choices.scale, len(variables))
+        network.load_state_dict(earlier.state_dict())
+        run.say(f"starts from {path}, trained on {', '.join(card.variables)}")
         return
     trained = read_first_layer(path)
     start_first_layer(network, trained)
     without = "" if trained.bias is not None else ", which has no biases: they start from zero"
     run.say(f"the first layer starts from {path}{without}")
+
+
+def read_start(
+    path: Path, train: TrainFrom, scale: int, num_variables: int
+) -> tuple[Network, Card]:
+    """The trained network that a training starts from, and its card.
+
+    Raises
+    ------
+    ValueError
+        When the file holds none, or one of other layers, scale or number of variables.
+    """
+    wanted = str(train.network)
+    network, card = load_network(path, wanted[-2:])
+    given = {"network": card.network, "variables": len(card.variables)}
+    asked = {"network": wanted, "variables": num_variables}
+    if wanted.endswith("2d"):
+        given["scale"], asked["scale"] = card.scale, scale
+    for what, ours in asked.items():
+        if given[what] != ours:
+            raise ValueError(
+                f"{path}: its {what} is {given[what]}, not {ours}: train from random weights, or "
+                "from a network of the same kind"
+            )
+    return network, card
 
 
 def _start_part(path: Path, network: NetworkJoint) -> None:

@@ -16,6 +16,7 @@ from swsr.run import Run
 from swsr.settings import IMAGE_TILE_POINTS, Settings
 from swsr.stages.pretrain_2d import pretrain_2d
 from swsr.stages.train_2d import train_2d
+from swsr.training_stage import read_start
 
 FIRST, SECOND = "layers.0.weight", "layers.2.weight"
 
@@ -51,6 +52,49 @@ def test_frozen_layer_does_not_move_and_the_others_do(stores, published, tmp_pat
     assert not torch.equal(tuned[FIRST], content["first.weight"])
     for name in trained.keys() - {FIRST, "layers.0.bias"}:
         assert not torch.equal(trained[name], untrained[name])
+
+
+@pytest.mark.parametrize("dimension", ["2d", "3d"])
+def test_a_training_goes_on_from_a_trained_network(stores, networks, tmp_path, dimension):
+    stage, earlier = f"train_{dimension}", networks[dimension == "3d"]
+    flags = ("--start", earlier)
+    done = train(stores, tmp_path, *flags, stage=stage, epochs=1, start=str(earlier))
+    assert done.returncode == 0, done.stderr
+    assert f"starts from {earlier}, trained on vorticity" in done.stderr
+    before, after = (read_json(folder / "metrics.json") for folder in (tmp_path, earlier.parent))
+    for part, figures in after["after"].items():
+        assert before["before"][part] == pytest.approx(figures)
+    assert before["after"]["train"]["psnr"] > before["before"]["train"]["psnr"]
+    assert f"started from `{earlier}`" in (tmp_path / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("network", "changed", "sentence"),
+    [
+        (0, {"network": "study_2d"}, "its network is skip_2d, not study_2d"),
+        (1, {}, "holds skip_3d, but a 2d network is needed"),
+    ],
+)
+def test_a_network_of_another_kind_is_no_start(
+    stores, networks, tmp_path, network, changed, sentence
+):
+    flags = ("--start", networks[network])
+    done = train(stores, tmp_path, *flags, start=str(networks[network]), **changed)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "network.safetensors").exists()
+
+
+def test_a_network_of_another_scale_or_of_more_variables_is_no_start(networks):
+    asked = Settings.from_mapping(config(train_2d={"start": str(networks[0])})).train_2d
+    assert read_start(networks[0], asked, 2, 1)[1].network == "skip_2d"
+    for scale, num_variables, sentence in (
+        (4, 1, "its scale is 2, not 4"),
+        (2, 3, "variables is 1"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            read_start(networks[0], asked, scale, num_variables)
 
 
 def test_first_layer_steps_by_its_share_of_the_rate(stores, published, tmp_path):

@@ -100,6 +100,11 @@ def settings(**sections):
             {"train_2d": {"network": "subpixel_2d", "first_layer_rate": 0}},
             "train_2d.first_layer_rate is 0.0, but subpixel_2d has another first layer",
         ),
+        ({"train_2d": {"start": "s3://a/b.safetensors"}}, "s3://a/b.safetensors is a URL"),
+        (
+            {"train_2d": {"start": "a.safetensors", "first_layer": "pretrained"}},
+            "train_2d.start is a.safetensors, which has a first layer",
+        ),
         ({"train_2d": {"first_layer_rate": -1}}, "train_2d.first_layer_rate is -1"),
         ({"train_2d": {"first_layer": "http://a.b/c.mat"}}, "http://a.b/c.mat is a URL"),
         (

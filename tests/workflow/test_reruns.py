@@ -3,6 +3,7 @@
 python tests/workflow/test_reruns.py > docs/reruns.md
 """
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -80,6 +81,7 @@ RERUNS = {
     "train_2d.patch_points": (12, FROM_TRAIN_2D),
     "train_2d.patches_per_frame": (2, FROM_TRAIN_2D),
     "train_2d.augmentation": ("none", FROM_TRAIN_2D),
+    "train_2d.start": ("earlier_2d.safetensors", FROM_TRAIN_2D),
     "train_2d.first_layer": ("pretrained", ("pretrain_2d", *FROM_TRAIN_2D)),
     "train_2d.first_layer_rate": (0.1, FROM_TRAIN_2D),
     "pretrain_2d.epochs": (3, ()),
@@ -101,6 +103,7 @@ RERUNS = {
     "train_3d.patch_points": (12, FROM_TRAIN_3D),
     "train_3d.patches_per_frame": (2, FROM_TRAIN_3D),
     "train_3d.augmentation": ("none", FROM_TRAIN_3D),
+    "train_3d.start": ("earlier_3d.safetensors", FROM_TRAIN_3D),
     "train_joint.network": ("skip_3d_first_joint", JOINT),
     "train_joint.start": ("trained", JOINT),
     "train_joint.epochs": (3, JOINT),
@@ -164,7 +167,8 @@ def as_markdown():
         "a settings file. `split.test_fraction` is used only where `source.test` names no series,",
         "`train_joint` only where `methods` name `joint`, which by default they do not; `pretrain_2d`",
         "only where `train_2d.first_layer` is `pretrained`: then its keys run it, `train_2d` and what",
-        "follows. A file that `train_2d.first_layer` names runs `train_2d` when it is newer.",
+        "follows. Files that `train_2d.first_layer`, `train_2d.start` and `train_3d.start` name run these",
+        "when they are newer.",
         "`constrain` is that of 2D results; that of 3D results runs again with `infer_3d`.",
         "`experiments` and `repeats` run what their studies do not share with this one: here another",
         "`train_3d`, and a second seed.",
@@ -198,7 +202,19 @@ def test_documentation_holds_the_table():
 @pytest.mark.parametrize("key", RERUNS)
 def test_snakemake_agrees(chain, key):
     value, again = RERUNS[key]
+    if key.endswith(".start") and str(value).startswith("earlier"):
+        trained = {"2d": "train_2d", "3d": "train_3d/raw"}[key[6:8]]
+        network = chain.folder / "results" / "tiny" / trained / "network.safetensors"
+        shutil.copy(network, chain.folder / value)
     assert chain.would_run(nested(key, value) | WITH.get(key, {})).keys() == set(again)
+
+
+@pytest.mark.chain
+def test_a_training_does_not_start_from_itself(chain):
+    own = "results/tiny/train_2d/network.safetensors"
+    done = chain.snakemake("--dry-run", config={"train_2d": {"start": own}})
+    assert done.returncode == 1
+    assert f"train_2d.start: {own}: is what it trains: copy it" in done.stdout + done.stderr
 
 
 @pytest.mark.chain

@@ -31,7 +31,7 @@ rule train_2d:
         settings=settings_file("train_2d"),
         low=training_stores_of("downscale"),
         high=training_stores_of("extract"),
-        start=first_layer_to_start_from,
+        start=start_of_train_2d,
     output:
         **training("results/{study}/train_2d"),
     log:

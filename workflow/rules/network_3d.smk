@@ -5,6 +5,7 @@ rule train_3d:
             wildcards.study, FRAMES_3D[wildcards.trained]
         ),
         high=training_stores_of("extract"),
+        start=start_of_train_3d,
     output:
         **training("results/{study}/train_3d/{trained}"),
     log:
@@ -22,12 +23,14 @@ rule train_3d:
     params:
         folder=folder_of_first_output,
         batch=batch_divided_by_ranks("train_3d"),
+        start=lambda wildcards, input: ["--start", *input.start] if input.start else [],
     shell:
         "{resources.mpi} -n {resources.tasks} python -m swsr train_3d"
         " --communication {resources.communication} --ranks {resources.tasks}"
         " --cache-mb {resources.cache_mb} --window-points {resources.window_points}"
         " --threads {resources.cpus_per_task} --settings {input.settings}"
-        " --frames {input.frames} --high {input.high} --output {params.folder} --studies results --log {log}"
+        " --frames {input.frames} --high {input.high} {params.start:q}"
+        " --output {params.folder} --studies results --log {log}"
 
 
 rule infer_3d:

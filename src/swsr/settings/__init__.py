@@ -30,6 +30,7 @@ from swsr.settings.training import (
     Train,
     Train2d,
     Train3d,
+    TrainFrom,
     TrainJoint,
 )
 from swsr.settings.whole import INTERPOLATIONS, Method, Settings
@@ -59,6 +60,7 @@ __all__ = [
     "Train",
     "Train2d",
     "Train3d",
+    "TrainFrom",
     "TrainJoint",
     "TrainStage",
     "by_numbers",

@@ -34,7 +34,22 @@ class Train(Strict):
     augmentation: Literal["none", "mirror"]
 
 
-class Train2d(Train):
+class TrainFrom(Train):
+    """How a network is trained that may go on from a trained one.
+
+    `start` is `random`, or the path of a network of the same layers.
+    """
+
+    network: str
+    start: str = Field(min_length=1)
+
+    @property
+    def start_file(self) -> Path | None:
+        """The network that the training starts from; None where it is random."""
+        return Path(self.start).expanduser() if self.start != "random" else None
+
+
+class Train2d(TrainFrom):
     """How the 2D network is trained."""
 
     network: Literal["study_2d", "skip_2d", "subpixel_2d", "srcnn_2d", "fsrcnn_2d", "edsr_2d"]
@@ -51,6 +66,11 @@ class Train2d(Train):
                         f"first layer than FSRCNN: use {plain}, or {', '.join(FSRCNN_STARTS)}"
                     )
         refuse_url("train_2d.first_layer", self.first_layer)
+        refuse_url("train_2d.start", self.start)
+        if self.start_file and self.first_layer != "random":
+            raise ValueError(
+                f"train_2d.start is {self.start}, which has a first layer: leave first_layer random"
+            )
         return self
 
     @property
@@ -66,13 +86,14 @@ class Pretrain2d(Train):
     patch_points: PositiveInt
 
 
-class Train3d(Train):
+class Train3d(TrainFrom):
     """How the 3D network is trained, once for each of its inputs."""
 
     network: Literal["study_3d", "skip_3d", "fusion_3d"]
 
     @model_validator(mode="after")
     def _patch_leaves_points(self) -> Self:
+        refuse_url("train_3d.start", self.start)
         if self.patch_points is not None and self.patch_points < PACK_FRAMES:
             raise ValueError(
                 f"train_3d.patch_points is {self.patch_points}, but the 3D network crops 2 points "

@@ -16,6 +16,6 @@ def train_2d(
 ) -> None:
     """Train on the series of the manifests `low` and `high`; see `training_stage.train`.
 
-    `start` is the file that the first layer starts from.
+    `start` is a trained network to go on from, or the file that the first layer starts from.
     """
     train(settings, low, high, output, run, [start] if start else [])

@@ -6,9 +6,17 @@ from swsr.run import Run
 from swsr.training_stage import train
 
 
-def train_3d(settings: Path, frames: list[Path], high: list[Path], output: Path, run: Run) -> None:
+def train_3d(
+    settings: Path,
+    frames: list[Path],
+    high: list[Path],
+    start: Path | None,
+    output: Path,
+    run: Run,
+) -> None:
     """Train on the series of the manifests `frames` and `high`; see `training_stage.train`.
 
-    `frames` are interpolated frames (raw) or results of the 2D network (processed).
+    `frames` are interpolated frames (raw) or results of the 2D network (processed); `start` is a
+    trained network to go on from.
     """
-    train(settings, frames, high, output, run)
+    train(settings, frames, high, output, run, [start] if start else [])
