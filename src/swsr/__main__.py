@@ -145,6 +145,15 @@ _TOOLS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
             "--format": {"metavar": "NAME", "help": "as source.format; default: told by content"},
         },
     ),
+    "verify": (
+        "verify",
+        "say how good a result is where there is a truth: verify COARSE FINE TRUTH",
+        {
+            "coarse": {"type": Path, "help": "what the result was made of: a file or a pattern"},
+            "fine": {"type": Path, "help": "the result, of `apply` or of anything else"},
+            "truth": {"type": Path, "help": "frames on the same grid"},
+        },
+    ),
     "status": (
         "describe",
         "show how far a study is, also while it runs: done, running, failed, waiting",

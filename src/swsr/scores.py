@@ -11,8 +11,8 @@ import xarray as xr
 from torch import Tensor
 
 from swsr import metrics
-from swsr.checkpoint import Card
 from swsr.grids import Grid
+from swsr.scaling import Scaling
 from swsr.settings import PACK_FRAMES
 from swsr.study_networks import TRIM_POINTS
 from swsr.zarr_io import frames_at_once, stack_variables
@@ -21,6 +21,9 @@ MARGIN = PACK_FRAMES // 2
 """Frames at each end of a set that are not the centre of a pack inside the set."""
 
 Points: TypeAlias = Literal["inner", "all"]
+
+Figures: TypeAlias = dict[str, dict[str, float | None]]
+"""Of each method, as `metrics.json` has them."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def align(
 
 
 def score_frames(
-    pair: Pair, card: Card, normal: Mapping[str, np.ndarray]
+    pair: Pair, variables: tuple[str, ...], scaling: Scaling, normal: Mapping[str, np.ndarray]
 ) -> Iterator[dict[str, object]]:
     """A row of figures per frame; `normal` holds the mean of each variable, on the pair's points.
 
@@ -80,7 +83,7 @@ def score_frames(
     for first in range(0, pair.truth.sizes["time"], size):
         block = slice(first, first + size)
         result, truth = (each.isel(time=block).load() for each in (pair.result, pair.truth))
-        ours, theirs = (_scaled(each, card) for each in (result, truth))
+        ours, theirs = (_scaled(each, variables, scaling) for each in (result, truth))
         columns: dict[str, np.ndarray] = {"time": truth["time"].values}
         columns["mse"] = metrics.mse(ours, theirs).numpy()
         columns["psnr"] = np.array([metrics.psnr(float(error)) for error in columns["mse"]])
@@ -89,7 +92,7 @@ def score_frames(
         similarity = metrics.ssim_map(ours, theirs)
         columns["ssim"] = similarity.mean(dim=(1, 2, 3)).numpy()
         columns["ssim_area"] = metrics.ssim_area(similarity, pair.weights)
-        for name in card.variables:
+        for name in variables:
             frames, wanted = result[name].values, truth[name].values
             columns[f"rmse_{name}"] = metrics.rmse(frames - wanted, pair.weights)
             columns[f"mae_{name}"] = metrics.mae(frames - wanted, pair.weights)
@@ -100,9 +103,9 @@ def score_frames(
             yield dict(zip(columns, row, strict=True))
 
 
-def _scaled(dataset: xr.Dataset, card: Card) -> Tensor:
-    values = stack_variables(dataset, card.variables).values
-    return torch.from_numpy(card.scaling.to_unit(values))
+def _scaled(dataset: xr.Dataset, variables: tuple[str, ...], scaling: Scaling) -> Tensor:
+    values = stack_variables(dataset, variables).values
+    return torch.from_numpy(scaling.to_unit(values))
 
 
 def mean_over_frames(frames: pd.DataFrame) -> pd.DataFrame:
@@ -120,3 +123,24 @@ def mean_over_frames(frames: pd.DataFrame) -> pd.DataFrame:
         means[f"psnr{area}"] = [metrics.psnr(error) for error in means[f"mse{area}"]]
     means["frames"] = frames.groupby(keys, sort=False).size().to_numpy()
     return means
+
+
+def nested(means: pd.DataFrame) -> dict[str, Figures]:
+    """`{set: {method: {figure: value}}}` on the inner points."""
+    found: dict[str, Figures] = {}
+    for row in means[means["points"] == "inner"].to_dict("records"):
+        methods = found.setdefault(str(row["set"]), {})
+        methods[str(row["method"])] = {
+            # What has no value, such as the correlation of nothing, is not known.
+            str(key): float(value) if pd.notna(value) else None
+            for key, value in row.items()
+            if key not in ("set", "method", "points", "frames")
+        }
+    return found
+
+
+def fill(methods: Figures) -> None:
+    """Give every method all figures that interpolation has, None where they are not known."""
+    for given in methods.values():
+        for key in methods["bicubic"]:
+            given.setdefault(key, None)

@@ -19,6 +19,7 @@ LABELS = {
     "spectral": "spectral interpolation",
     "constrained_2d": "2D network, consistent with its input",
     "constrained_3d": "2D, then 3D, consistent with their input",
+    "result": "the result",
 }
 
 STUDY_PSNR = {

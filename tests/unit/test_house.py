@@ -53,7 +53,7 @@ LAYERS = [
     ["steps"],
     ["training", "sources.*", "scores", "report_pictures"],
     ["training_result"],
-    ["training_stage", "inference_stage", "check", "inspect", "export"],
+    ["training_stage", "inference_stage", "check", "inspect", "export", "verify"],
     ["application"],
     ["api"],
     ["stages.*"],

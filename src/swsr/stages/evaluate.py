@@ -17,7 +17,7 @@ from swsr.diagnosis import Diagnosis, diagnose, figures, outer_labels
 from swsr.gate import judge
 from swsr.grids import Grid
 from swsr.run import Run
-from swsr.scores import MARGIN, Points, align, mean_over_frames, score_frames
+from swsr.scores import MARGIN, Points, align, fill, mean_over_frames, nested, score_frames
 from swsr.settings import EvaluateStage, Role, Set, read_stage_settings
 from swsr.spectra import Modes, coherence, make_modes
 from swsr.study_networks import TRIM_POINTS
@@ -25,8 +25,6 @@ from swsr.zarr_io import open_frames
 
 PACKED = ("network_3d_raw", "network_3d_processed", "combined_raw", "joint", "constrained_3d")
 """Methods whose frames are centres of packs."""
-
-Figures = dict[str, dict[str, float | None]]
 
 
 @dataclass(frozen=True)
@@ -138,12 +136,12 @@ def evaluate(
     frames = pd.DataFrame(_score(study))
     means = _with_second_name(mean_over_frames(frames))
     diagnoses = {method: each for method in study.methods if (each := _diagnose(study, method))}
-    found = _nested(means)
+    found = nested(means)
     for method, diagnosis in diagnoses.items():
         found["test"][method] |= figures(diagnosis, study.modes)
     if "network_3d_processed" in found["test"]:
         found["test"]["combined_processed"] = found["test"]["network_3d_processed"]
-    _fill(found["test"])
+    fill(found["test"])
     trained = {
         stage: json.loads((folder / "metrics.json").read_text())
         for stage, folder in training.items()
@@ -170,6 +168,7 @@ def _score(study: _Study) -> Iterator[dict[str, object]]:
     # Only methods that need no pack have every frame of a set.
     crops: dict[bool, tuple[Points, ...]] = {True: ("inner",), False: ("inner", "all")}
     means: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
+    card = study.card
     for name in study.series:
         truth = study.open("truth", name)
         like = study.like(truth)
@@ -187,7 +186,7 @@ def _score(study: _Study) -> Iterator[dict[str, object]]:
                     assert pair is not None
                     place = {"set": part, "series": name, "method": method, "points": points}
                     first = frames.start + (MARGIN if points == "inner" else 0)
-                    rows = score_frames(pair, study.card, normals[points])
+                    rows = score_frames(pair, card.variables, card.scaling, normals[points])
                     for number, row in enumerate(rows, first):
                         yield place | {"frame": number} | row
 
@@ -196,27 +195,6 @@ def _with_second_name(means: pd.DataFrame) -> pd.DataFrame:
     # The study names 2D, packing, then 3D trained on 2D results both as a training and as a chain.
     again = means[means["method"] == "network_3d_processed"].assign(method="combined_processed")
     return pd.concat([means, again])
-
-
-def _nested(means: pd.DataFrame) -> dict[str, Figures]:
-    """`{set: {method: {figure: value}}}` on the inner points."""
-    found: dict[str, Figures] = {}
-    for row in means[means["points"] == "inner"].to_dict("records"):
-        methods = found.setdefault(str(row["set"]), {})
-        methods[str(row["method"])] = {
-            # What has no value, such as the correlation of nothing, is not known.
-            str(key): float(value) if pd.notna(value) else None
-            for key, value in row.items()
-            if key not in ("set", "method", "points", "frames")
-        }
-    return found
-
-
-def _fill(methods: Figures) -> None:
-    """Give every method all figures that interpolation has, None where they are not known."""
-    for given in methods.values():
-        for key in methods["bicubic"]:
-            given.setdefault(key, None)
 
 
 def _diagnose(study: _Study, method: str) -> Diagnosis | None:
