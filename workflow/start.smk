@@ -73,7 +73,8 @@ def check_starts(study):
             reader = import_module("swsr.training_stage")
         except ImportError:
             return  # as above
-        train, num_variables = getattr(settings, section), len(settings.source.variables)
+        train = getattr(settings, section)
+        num_variables = len(settings.source.variables)
         try:
             reader.read_start(path, train, settings.downscale.scale, num_variables)
         except ValueError as error:
