@@ -52,8 +52,8 @@ def choices(network: str, batch: int, precision: str = "float32") -> Train2d | T
         "patches_per_frame": 1, "augmentation": "none",
     }  # fmt: skip
     if network.endswith("3d"):
-        return Train3d(**common)
-    return Train2d(**common, first_layer="random", first_layer_rate=1.0)
+        return Train3d(**common, start="random")
+    return Train2d(**common, start="random", first_layer="random", first_layer_rate=1.0)
 
 
 def fresh(name: str) -> Network:

@@ -61,7 +61,7 @@ def choices(network: str, epochs: int) -> Train2d:
     """Settings of a training: the default's, with what its study sets of its own."""
     default = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["train_2d"]
     own = yaml.safe_load((REPOSITORY / STUDIES[network]).read_text())["train_2d"]
-    rates = {key: own[key] for key in ("learning_rate", "schedule", "augmentation")}
+    rates = {key: own[key] for key in ("learning_rate", "schedule", "loss", "augmentation")}
     return Train2d(**default | rates | {"network": network, "epochs": epochs})
 
 
