@@ -52,7 +52,7 @@ RERUNS = {
     ),
     "source.dims": ({"lat": "lat"}, FROM_EXTRACT),
     "source.format": ("netcdf", FROM_EXTRACT),
-    "source.select": ({"lat": [-60, 60]}, FROM_EXTRACT),
+    "source.select": ({"time": ["2000-01-07", "2000-01-20"]}, FROM_EXTRACT),
     "source.every": (2, FROM_EXTRACT),
     "source.units": ({"vorticity": "s-1"}, FROM_EXTRACT),
     "source.periodic": (["lon"], FROM_EXTRACT),

@@ -172,11 +172,13 @@ class Settings(Strict):
 
     @model_validator(mode="after")
     def _waves_need_the_whole_globe(self) -> Self:
-        cut = {"lat", "lon"} & self.source.select.keys() or self.source.periodic is not None
+        periodic = self.source.periodic
+        bounded = periodic is not None and "lon" not in periodic
+        cut = bounded or {"lat", "lon"} & self.source.select.keys()
         if "spectral" in self.methods and self.source.kind == "simulation" and cut:
             raise ValueError(
                 "methods name spectral, which needs the whole globe of the simulation: leave out "
-                "either it, or source.select and source.periodic"
+                "either it, or source.select of lat and lon and a source.periodic without lon"
             )
         return self
 
