@@ -1,9 +1,6 @@
 """Trained networks in a notebook or a script: frames of xarray in, finer frames of xarray out.
 
-from swsr.api import load
-
-super_resolve = load("results/mine/train_2d/network.safetensors")
-fine = super_resolve(xr.open_dataset("coarse.nc"))
+`load("network.safetensors")(xr.open_dataset("coarse.nc"))`; more in docs/python.md.
 """
 
 import warnings
@@ -156,10 +153,8 @@ def _over_time(
     -------
     Lazy values (time, variables, lat, lon)
     """
-    names, size = (
-        tuple(map(str, template.data_vars)),
-        (template.sizes["lat"], template.sizes["lon"]),
-    )
+    names = tuple(map(str, template.data_vars))
+    size = template.sizes["lat"], template.sizes["lon"]
 
     def apply_block(block: Frames) -> Frames:
         if len(block) <= 2 * margin:  # of a chunk at an end, all of whose frames get no result
@@ -168,8 +163,7 @@ def _over_time(
             return apply(block)
 
     stacked = stack_variables(frames, names).data.rechunk({1: -1})
-    depth = {0: margin}
-    blocks = dask.array.overlap.overlap(stacked, depth, boundary={0: "none"})
+    blocks = dask.array.overlap.overlap(stacked, depth={0: margin}, boundary={0: "none"})
     lengths = tuple(max(0, length - 2 * margin) for length in blocks.chunks[0])
     return blocks.map_blocks(
         apply_block, chunks=(lengths, (len(names),), *((points,) for points in size)),

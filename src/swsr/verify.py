@@ -15,8 +15,8 @@ from swsr.grids import Grid
 from swsr.regridding import map_frames, resample_coordinate
 from swsr.scaling import Scaling
 from swsr.scores import Figures, Pair, fill, mean_over_frames, nested, score_frames
-from swsr.settings import Reading, matching_files, split_entry
-from swsr.sources.files import format_of, open_files
+from swsr.settings import Reading, split_entry
+from swsr.sources.files import find_files, format_of, open_files
 from swsr.sources.formats import open_one
 from swsr.spectra import make_modes
 
@@ -77,12 +77,11 @@ def _figures(
     results: dict[str, xr.Dataset], truth: xr.Dataset, low: xr.Dataset, names: tuple[str, ...]
 ) -> Figures:
     grid = Grid.of(truth)
-    limits = xr.Dataset({name: truth[name] for name in names})
-    low_limit, high_limit = (
+    lowest, highest = (
         np.array([float(each[name]) for name in names])
-        for each in (limits.min().compute(), limits.max().compute())
+        for each in (truth.min().compute(), truth.max().compute())
     )
-    scaling, modes = Scaling(low_limit, high_limit), make_modes(grid)
+    scaling, modes = Scaling(lowest, highest), make_modes(grid)
     normal = {name: truth[name].mean("time", dtype="float64").values for name in names}
     place = {"set": "test", "points": "inner", "series": "truth"}
     rows = [
@@ -99,18 +98,11 @@ def _figures(
     return found
 
 
-def _files(path: Path) -> list[Path]:
-    files = [Path(file) for file in matching_files(str(path))]
-    if not files:
-        raise ValueError(f"{path}: no such file")
-    return files
-
-
 def _common_variables(paths: list[Path]) -> tuple[str, ...]:
     """Those of fields, in the order of the first."""
     held = []
     for path in paths:
-        files = _files(path)
+        files = find_files(str(path))
         raw = open_one(files[0], format_of(files, Reading.plain(("",))))
         held.append([str(name) for name, field in raw.data_vars.items() if field.ndim > 2])
     names = tuple(name for name in held[0] if all(name in others for others in held[1:]))
@@ -122,7 +114,7 @@ def _common_variables(paths: list[Path]) -> tuple[str, ...]:
 
 def _open(path: Path, names: tuple[str, ...]) -> xr.Dataset:
     _, sample = split_entry(str(path))
-    frames = open_files(_files(path), Reading.plain(names), sample, may_lack=True)
+    frames = open_files(find_files(str(path)), Reading.plain(names), sample, may_lack=True)
     return check_finite_frames(frames, str(path), _CHUNK_FRAMES)
 
 

@@ -7,13 +7,27 @@ import numpy as np
 import xarray as xr
 
 from swsr.schema import LonOrder, standardise
-from swsr.settings import Format, Reading, without_password
+from swsr.settings import Format, Reading, matching_files, without_password
 from swsr.sources.formats import detect_format, open_one
 from swsr.sources.images import open_images
 from swsr.sources.selection import pick_entries, pick_region, pick_sample, pick_times
 
 _READ_BYTES = 16 * 2**20
 """Of a variable that are read at once: enough for any disk, little in memory."""
+
+
+def find_files(entry: str) -> list[Path]:
+    """Files that an entry stands for, as `matching_files`.
+
+    Raises
+    ------
+    ValueError
+        When there is none.
+    """
+    files = [Path(file) for file in matching_files(entry)]
+    if not files:
+        raise ValueError(f"{without_password(entry)}: no such file")
+    return files
 
 
 def open_files(

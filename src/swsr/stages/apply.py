@@ -9,14 +9,8 @@ from swsr.frame_checks import check_finite_frames
 from swsr.inference_stage import Chain, Trained, super_resolve
 from swsr.provenance import attributes, file_states
 from swsr.run import Run
-from swsr.settings import (
-    ApplyStage,
-    matching_files,
-    read_stage_settings,
-    split_entry,
-    without_password,
-)
-from swsr.sources.files import open_files
+from swsr.settings import ApplyStage, read_stage_settings, split_entry
+from swsr.sources.files import find_files, open_files
 from swsr.zarr_io import (
     Layout,
     is_manifest,
@@ -80,9 +74,7 @@ def apply(
         else ApplyStage.plain(card.variables, chunk_frames=_CHUNK_FRAMES, shard_frames=None)
     )
     _, sample = split_entry(str(coarse))
-    files = [Path(file) for file in matching_files(str(coarse))]
-    if not files:
-        raise ValueError(f"{without_password(str(coarse))}: no such file")
+    files = find_files(str(coarse))
     manifest = _manifest(output, files)
     frames = open_files(files, choices, sample, may_lack=True)
     frames = as_trained(frames, chain, choices.periodic, str(coarse), run.warn)
