@@ -97,7 +97,11 @@ def run_swsr(*arguments, launcher=(), cwd=None, env=None) -> subprocess.Complete
 
 
 def train(stores, output, *flags, launcher=(), stage="train_2d", **settings):
-    """Run a training of three epochs of small patches, or as settings say, as a user would."""
+    """Run a training of three epochs of small patches, or as settings say, as a user would.
+
+    Its loss is smooth: the gradient of `l1` jumps where rounding alone changes the sign of an error,
+    so that sums in another order give other weights.
+    """
     low, high = stores
     raw = high.parent.parent / "raw" / high.name
     output.mkdir(parents=True, exist_ok=True)
@@ -107,6 +111,7 @@ def train(stores, output, *flags, launcher=(), stage="train_2d", **settings):
         "patch_points": 12,
         "global_batch_size": 4,
         "learning_rate": 3e-4,
+        "loss": "mse",
     } | settings
     path = stage_settings(output, stage, **{stage: values})
     given = ("--low", low) if dimension == "2d" else ("--frames", raw)
