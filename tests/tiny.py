@@ -63,15 +63,18 @@ def stage_settings(folder: Path, stage: str, **sections) -> Path:
 
 
 def make_stores(
-    folder: Path, frames: xr.Dataset, chunk_frames=4, scale=2, **codec
+    folder: Path, frames: xr.Dataset, chunk_frames=4, scale=2, **choices
 ) -> tuple[Path, Path]:
-    """Manifests of the low-resolution and of the high-resolution store of frames."""
+    """Manifests of the low-resolution and of the high-resolution store of frames.
+
+    `choices` are more of `downscale`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     frames.to_netcdf(folder / "frames.nc")
     sections = {
         "source": {"variables": list(frames.data_vars)},
         "extract": {"chunk_frames": chunk_frames},
-        "downscale": {"scale": scale} | codec,
+        "downscale": {"scale": scale} | choices,
     }
     high, low = folder / "high" / "seed_0.json", folder / "low" / "seed_0.json"
     extract(stage_settings(folder, "extract", **sections), [folder / "frames.nc"], high, Run())

@@ -39,7 +39,7 @@ _STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         {"settings": _ONE, "files": _MANY, "sample": _SAMPLE, "output": _ONE},
     ),
     "downscale": (
-        "make low-resolution frames by bicubic interpolation, and compress them",
+        "make low-resolution frames, and compress them",
         {"settings": _ONE, "high": _ONE, "output": _ONE},
     ),
     "upscale": (
@@ -101,7 +101,7 @@ _STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
             "output": {"type": Path, "help": "the result: a name that ends with .zarr or .nc"},
             "then": _OPTIONAL | {"help": "a 3D network that was trained on results of that 2D one"},
             "consistent": _SWITCH
-            | {"help": "change results so that their bicubic copies are the coarse frames"},
+            | {"help": "change results so that their low-resolution copies are the coarse frames"},
             "settings": _OPTIONAL
             | {"help": "how files are read, by the workflow; default: told by content"},
         },
@@ -152,6 +152,12 @@ _TOOLS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
             "coarse": {"type": Path, "help": "what the result was made of: a file or a pattern"},
             "fine": {"type": Path, "help": "the result, of `apply` or of anything else"},
             "truth": {"type": Path, "help": "frames on the same grid"},
+            "--filter": {
+                "dest": "filter_name",
+                "choices": ("bicubic", "mean"),
+                "default": "bicubic",
+                "help": "which made, or would make, the coarse frames; default: bicubic",
+            },
         },
     ),
     "status": (

@@ -48,7 +48,7 @@ def load(
         Of a 3D network that was trained on results of that 2D network, to sharpen them.
     consistent
         Whether to change results as little as possible so that their low-resolution copies, by the
-        bicubic filter of the training, are the coarse frames.
+        filter of the training, are the coarse frames.
     device
         Where to compute; `auto` takes a GPU where there is one.
 

@@ -20,6 +20,7 @@ from torch.optim import Optimizer
 from swsr.atomic import atomic_path
 from swsr.networks import Network, build_network
 from swsr.scaling import Scaling
+from swsr.settings import Filter
 
 _KEPT = 2
 """Checkpoints kept, so that a damaged newest one loses an epoch and not the training."""
@@ -32,7 +33,8 @@ class Card:
     `scaling_minimum` and `scaling_maximum` are in `units`, one of each per variable; `spacing` is
     the `schema.Spacing` of the frames that the network reads, and `edges` are those of lat and lon
     of their `geometry.Geometry`, `vectors` whether each variable is a component of a vector;
-    `compression` is the codec, quality and scale of the contraction that they went through before.
+    `compression` is the codec, quality and scale of the contraction that they went through before,
+    `filter` what made them coarser.
     """
 
     network: str
@@ -48,6 +50,7 @@ class Card:
     compression: dict[str, Any] | None = None
     edges: tuple[str, str] | None = None
     vectors: tuple[bool, ...] | None = None
+    filter: Filter = "bicubic"
 
     @property
     def scaling(self) -> Scaling:

@@ -1,6 +1,6 @@
 """The nearest frames that coarse-grain to the low-resolution ones exactly.
 
-A network's result y, coarse-grained as the low-resolution frames were (D, `bicubic.downscale`),
+A network's result y, coarse-grained as the low-resolution frames were (D, a `Coarsening`),
 differs from them. Of all frames that do not, y + W^-1 D^T z with
 
     (D W^-1 D^T) z = low - D y
@@ -10,7 +10,8 @@ is the nearest in the mean over the area, whose weights are W: a hard constraint
 coarse-grains to `low` it is at least as near as y: a projection onto a convex set that holds it.
 
 Along lat D has one matrix within the frames, A, and one beyond the poles, B, where the meridian at
-180 degrees lies; along lon it is K. With R a turn by 180 degrees, D y = A y K^T + B y R K^T. So
+180 degrees lies (0 for means over cells); along lon it is K. With R a turn by 180 degrees,
+D y = A y K^T + B y R K^T. So
 
     D W^-1 D^T = S x M + T x N,    S = A W^-1 A^T + B W^-1 B^T,    T = A W^-1 B^T + B W^-1 A^T,
                                    M = K K^T,    N = K R K^T,
@@ -20,15 +21,15 @@ being circulant, in Hartley's (fast diagonalisation: Lynch, Rice and Thomas 1964
 Mathematik 6, 185). Without poles B is 0, and M need not be circulant.
 """
 
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
 import xarray as xr
 from scipy.linalg import eigh
 
-from swsr import bicubic
+from swsr.coarsening import Coarsening
 from swsr.geometry import Geometry
-from swsr.grids import Grid
 
 
 class Constraint:
@@ -36,19 +37,18 @@ class Constraint:
 
     Parameters
     ----------
-    weights
-        Share of the area of a point at each latitude, all above zero: (lat,).
+    coarsening
+        Which made the low-resolution frames.
     num_lon
         Points of lon.
-    scale
-        Points of lat and lon per low-resolution point; divides both numbers of points.
     geometry
         Of one variable: how its frames go on beyond their edges.
     """
 
-    def __init__(self, weights: np.ndarray, num_lon: int, scale: int, geometry: Geometry) -> None:
-        inside, beyond = _along_lat(len(weights), scale, geometry)
-        along_lon = _along_lon(num_lon, scale, geometry)
+    def __init__(self, coarsening: Coarsening, num_lon: int, geometry: Geometry) -> None:
+        weights = coarsening.weights
+        inside, beyond = _along_lat(coarsening, geometry)
+        along_lon = _along_lon(num_lon, coarsening, geometry)
         turned = np.roll(along_lon, num_lon // 2, axis=1)
         self._parts = [(inside, along_lon)]
         if geometry.lat == "pole":
@@ -69,10 +69,9 @@ class Constraint:
         self._eigenvalues = own_lon + ratios[:, None] * across_lon
 
     @classmethod
-    def of(cls, frames: xr.Dataset, name: str, scale: int) -> Self:
+    def of(cls, frames: xr.Dataset, name: str, coarsening: Coarsening) -> Self:
         """For a variable of whole canonical frames."""
-        weights, num_lon = Grid.of(frames).weights, frames.sizes["lon"]
-        return cls(weights, num_lon, scale, Geometry.of(frames[[name]]))
+        return cls(coarsening, frames.sizes["lon"], Geometry.of(frames[[name]]))
 
     def downscale(self, fields: np.ndarray) -> np.ndarray:
         """D in double precision: (n, lat, lon) -> (n, lat / scale, lon / scale)."""
@@ -88,22 +87,24 @@ class Constraint:
         return result
 
 
-def _along_lat(num_lat: int, scale: int, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
+def _along_lat(coarsening: Coarsening, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
     """Matrices A and B, (low lat, lat); B has the sign of what lies beyond the poles."""
     # Rows of ones are their own copies at 180 degrees, and those of a vector the opposite.
-    rows: np.ndarray = np.repeat(np.eye(num_lat)[:, None, :, None], 2 * scale, axis=3)
+    points = np.eye(len(coarsening.weights))[:, None, :, None]
+    rows: np.ndarray = np.repeat(points, 2 * coarsening.scale, axis=3)
     same, opposite = (
-        bicubic.downscale(rows, scale, Geometry(geometry.lat, "periodic", (vector,)))[:, 0, :, 0].T
+        coarsening(rows, Geometry(geometry.lat, "periodic", (vector,)))[:, 0, :, 0].T
         for vector in (False, True)
     )
     sign = -1 if geometry.vectors[0] else 1
     return (same + opposite) / 2, sign * (same - opposite) / 2
 
 
-def _along_lon(num_lon: int, scale: int, geometry: Geometry) -> np.ndarray:
+def _along_lon(num_lon: int, coarsening: Coarsening, geometry: Geometry) -> np.ndarray:
     """Matrix K, (low lon, lon)."""
-    columns: np.ndarray = np.repeat(np.eye(num_lon)[:, None, None, :], scale, axis=2)
-    return bicubic.downscale(columns, scale, Geometry("edge", geometry.lon))[:, 0, 0].T
+    one_row = replace(coarsening, weights=np.ones(coarsening.scale))
+    columns: np.ndarray = np.repeat(np.eye(num_lon)[:, None, None, :], coarsening.scale, axis=2)
+    return one_row(columns, Geometry("edge", geometry.lon))[:, 0, 0].T
 
 
 def _hartley(size: int) -> np.ndarray:

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from swsr import bicubic, physics
+from swsr import physics
+from swsr.coarsening import Coarsening
 from swsr.geometry import Geometry
 from swsr.grids import Grid, area_mean
-from swsr.provenance import compression_of
+from swsr.provenance import compression_of, filter_of
 from swsr.spectra import Modes, coherence, distance_db, effective_resolution, holds_power
 from swsr.zarr_io import frames_at_once
 
@@ -203,10 +204,11 @@ def _mean_squares(
 
 def _coarse_errors(result: xr.Dataset, low: xr.Dataset, name: str) -> np.ndarray:
     scale = result.sizes["lat"] // low.sizes["lat"]
+    coarsening = Coarsening.of(result, filter_of(low.attrs), scale)
     geometry = Geometry.of(low[[name]])
 
     def downscale(fields: np.ndarray) -> np.ndarray:
-        return bicubic.downscale(fields[:, None], scale, geometry)[:, 0]
+        return coarsening(fields[:, None], geometry)[:, 0]
 
     return physics.coarse_errors(
         result[name].values, low[name].values, Grid.of(low).weights, downscale

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from swsr.checkpoint import Card, file_digest, load_network
+from swsr.coarsening import Coarsening
 from swsr.constraint import Constraint
 from swsr.geometry import Frames, Geometry
 from swsr.inference import apply_network, packs
@@ -191,7 +192,8 @@ def _constraints(fine: xr.Dataset, source: xr.Dataset, chain: Chain) -> list[Con
             f"{chain.networks[-1].path}: takes points off the edges, so that its frames cannot be "
             "made consistent with their input: use a network that keeps all, as skip_3d does"
         )
-    return [Constraint.of(fine, name, card.scale) for name in card.variables]
+    coarsening = Coarsening.of(fine, card.filter, card.scale)
+    return [Constraint.of(fine, name, coarsening) for name in card.variables]
 
 
 def check_variables(source: xr.Dataset, trained: Trained, origin: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from swsr import __version__
 from swsr.atomic import write_text
 from swsr.job import job_id, num_nodes
-from swsr.settings import Strict
+from swsr.settings import Filter, Strict
 
 _PACKAGES = (
     "numpy",
@@ -39,6 +39,9 @@ COMMIT = "swsr_commit"
 
 COMPRESSION = "swsr_compression"
 """Attribute of stores whose frames went through a codec, or were made of such, as JSON."""
+
+FILTER = "swsr_filter"
+"""Attribute of low-resolution stores, and of what is made of them: how they were made coarser."""
 
 
 @cache
@@ -82,6 +85,12 @@ def attributes(stage: str, settings: Strict | None, inputs: dict[str, str]) -> d
 def compression_of(attributes: Mapping[str, Any]) -> dict[str, Any] | None:
     """How the frames of a store with these attributes were compressed; None if they were not."""
     return json.loads(attributes[COMPRESSION]) if COMPRESSION in attributes else None
+
+
+def filter_of(attributes: Mapping[str, Any]) -> Filter:
+    """How the frames of a store with these attributes were made coarser."""
+    found: Filter = attributes.get(FILTER, "bicubic")  # the only one when older stores were made
+    return found
 
 
 def file_states(paths: Iterable[Path]) -> list[tuple[str, int, int]]:

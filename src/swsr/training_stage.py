@@ -15,11 +15,11 @@ from swsr.joint import NetworkJoint
 from swsr.networks import Network, build_network
 from swsr.patches import Samples
 from swsr.pretrained import read_first_layer
-from swsr.provenance import compression_of, version
+from swsr.provenance import compression_of, filter_of, version
 from swsr.run import Run
 from swsr.scaling import Scaling
 from swsr.schema import Spacing
-from swsr.settings import Set, Train2d, TrainFrom, TrainStage, read_stage_settings
+from swsr.settings import Filter, Set, Train2d, TrainFrom, TrainStage, read_stage_settings
 from swsr.training import Trainer
 from swsr.training_result import check_ranks, fit_and_write, report_to
 from swsr.transfer import start_first_layer
@@ -31,7 +31,8 @@ class Series:
     """Frames of the training series, in physical units, read when needed.
 
     `sets` has, for each set, a source per series; `chunk` is the number of frames in a chunk;
-    `compression` the codec, quality and scale that the frames went through, if any.
+    `compression` the codec, quality and scale that the frames went through, if any, and `filter`
+    what made them coarser.
     """
 
     variables: tuple[str, ...]
@@ -41,6 +42,7 @@ class Series:
     spacing: Spacing
     chunk: int
     compression: dict[str, Any] | None
+    filter: Filter
     sets: dict[Set, tuple[StoredFrames, ...]]
 
 
@@ -216,6 +218,7 @@ def _card(choices: TrainStage, low: Series, scaling: Scaling, digests: dict[str,
         compression=low.compression,
         edges=(low.geometry.lat, low.geometry.lon),
         vectors=low.geometry.vectors,
+        filter=low.filter,
     )
 
 
@@ -249,6 +252,7 @@ def _open(manifests: Sequence[Path], choices: TrainStage, cache: Cache) -> Serie
         Spacing.of(first),
         chunk_frames(first),
         _compression(first),
+        filter_of(first.attrs),
         {name: tuple(parts) for name, parts in sets.items()},
     )
 

@@ -12,10 +12,11 @@ from swsr.frame_checks import check_finite_frames
 from swsr.gate import judge
 from swsr.geometry import Geometry
 from swsr.grids import Grid
+from swsr.provenance import FILTER
 from swsr.regridding import map_frames, resample_coordinate
 from swsr.scaling import Scaling
 from swsr.scores import Figures, Pair, fill, mean_over_frames, nested, score_frames
-from swsr.settings import Reading, split_entry
+from swsr.settings import Filter, Reading, split_entry
 from swsr.sources.files import find_files, format_of, open_files
 from swsr.sources.formats import open_one
 from swsr.spectra import make_modes
@@ -25,7 +26,7 @@ _CLOSE = 0.01
 """Share of a step by which points of equal grids may differ."""
 
 
-def verify(coarse: Path, fine: Path, truth: Path) -> str:
+def verify(coarse: Path, fine: Path, truth: Path, filter_name: Filter = "bicubic") -> str:
     """Figures of a result and of bicubic interpolation beside the truth, as Markdown.
 
     Parameters
@@ -36,6 +37,8 @@ def verify(coarse: Path, fine: Path, truth: Path) -> str:
         The result, of swsr or of anything else, on the grid of the truth.
     truth
         Frames on a grid finer than the coarse one by a whole number.
+    filter_name
+        Which makes low-resolution copies of the result, to be set beside the coarse frames.
 
     Frames and variables are those that all three have; PSNR and SSIM are of values scaled to [0, 1]
     by the truth's range over these frames, anomalies those from its mean.
@@ -53,6 +56,7 @@ def verify(coarse: Path, fine: Path, truth: Path) -> str:
     scale = _scale(low, result, wanted, paths)
     geometry = Geometry.detect(wanted)
     low, result, wanted = (geometry.mark(each) for each in (low, result, wanted))
+    low = low.assign_attrs({FILTER: filter_name})
     interpolated = map_frames(
         low,
         {dim: wanted[dim].values for dim in ("lat", "lon")},

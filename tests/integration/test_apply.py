@@ -8,7 +8,9 @@ from tiny import run_swsr, stage_settings, tiny_frames
 from swsr import bicubic
 from swsr.__main__ import main
 from swsr.checkpoint import Card, save_network
+from swsr.coarsening import area_means
 from swsr.geometry import Geometry
+from swsr.grids import Grid
 from swsr.inference_stage import Trained
 from swsr.networks import build_network
 from swsr.zarr_io import open_frames
@@ -217,18 +219,36 @@ def test_consistent_result_gives_the_coarse_frames_back(networks, coarse, tmp_pa
     assert errors[1] < 1e-5 < 1e-3 < errors[0]
 
 
+def untrained(name, path, **card):
+    """A file of an untrained network of ours, which interpolates."""
+    card = Card(
+        network=name, variables=("vorticity",), units=("s-1",), scale=2, settings={},
+        scaling_minimum=(-1e-4,), scaling_maximum=(1e-4,), version={}, inputs={},
+        spacing={"lat": 7.5, "lon": 7.5, "units": "degrees", "seconds": 3600.0}, **card,
+    )  # fmt: skip
+    save_network(path, build_network(name, 1, 2), card)
+    return path
+
+
+def test_consistent_is_by_the_filter_of_the_training(tmp_path):
+    coarse = tiny_frames(3)
+    coarse.to_netcdf(tmp_path / "coarse.nc")
+    network = untrained("skip_2d", tmp_path / "network.safetensors", filter="mean")
+    apply(network, tmp_path / "coarse.nc", tmp_path / "fine.nc", "--consistent")
+    with xr.open_dataset(tmp_path / "fine.nc") as fine:
+        weights = Grid.of(Geometry.detect(fine).mark(fine)).weights
+        means = area_means(fine["vorticity"].values, 2, weights)
+    size = float(abs(coarse["vorticity"]).max())
+    np.testing.assert_allclose(means, coarse["vorticity"], atol=1e-5 * size)
+
+
 def test_joint_network_is_applied_too(tmp_path):
     """Untrained, it gives the frames that the 2D network gives, but the first and the last two."""
     tiny_frames(7).to_netcdf(tmp_path / "coarse.nc")
     found = {}
     for name in ("skip_2d", "skip_joint"):
-        card = Card(
-            network=name, variables=("vorticity",), units=("s-1",), scale=2, settings={},
-            scaling_minimum=(-1e-4,), scaling_maximum=(1e-4,), version={}, inputs={},
-            spacing={"lat": 7.5, "lon": 7.5, "units": "degrees", "seconds": 3600.0},
-        )  # fmt: skip
-        save_network(tmp_path / "network.safetensors", build_network(name, 1, 2), card)
-        apply(tmp_path / "network.safetensors", tmp_path / "coarse.nc", tmp_path / "fine.nc")
+        network = untrained(name, tmp_path / "network.safetensors")
+        apply(network, tmp_path / "coarse.nc", tmp_path / "fine.nc")
         with xr.open_dataset(tmp_path / "fine.nc") as fine:
             found[name] = fine["vorticity"].load()
     assert list(found["skip_joint"]["time"]) == list(found["skip_2d"]["time"][2:-2])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny import make_raw, make_stores, stage_settings, tiny_frames
 
-from swsr import bicubic
+from swsr.coarsening import Coarsening
 from swsr.communication import Communicator
 from swsr.geometry import Geometry
 from swsr.grids import Grid, area_mean
@@ -13,18 +13,24 @@ from swsr.stages.constrain import constrain
 from swsr.zarr_io import Layout, open_frames, write_frames
 
 
+@pytest.fixture(scope="module", params=["bicubic", "mean"])
+def filter_name(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def stores(tmp_path_factory):
+def stores(tmp_path_factory, filter_name):
     """Low resolution, truth and interpolated frames, of a scalar and of a component."""
     folder = tmp_path_factory.mktemp("stores")
     frames = tiny_frames(num_frames=14, variables=("vorticity", "v"))
-    low, high = make_stores(folder, frames)
+    low, high = make_stores(folder, frames, filter=filter_name)
     return folder, low, high, make_raw(low, high)
 
 
-def run_stage(folder, result, low):
+def run_stage(folder, result, low, filter_name="bicubic"):
     output = folder / "constrained" / f"{result.parent.name}.json"
-    constrain(stage_settings(folder, "constrain"), result, low, output, Run())
+    settings = stage_settings(folder, "constrain", downscale={"filter": filter_name})
+    constrain(settings, result, low, output, Run())
     return open_frames(output)
 
 
@@ -36,19 +42,21 @@ def part(folder, raw, name, **cut):
 
 
 @pytest.mark.parametrize("margin", [0, 2])
-def test_constrained_frames_give_their_input_and_are_nearer_to_the_truth(stores, margin):
+def test_constrained_frames_give_their_input_and_are_nearer_to_the_truth(
+    stores, filter_name, margin
+):
     """Also those of a 3D network, which lack frames at both ends."""
     folder, low, high, raw = stores
     kept = slice(margin, 14 - margin)
     given = part(folder, raw, f"without_{margin}", time=kept)
-    constrained, before = run_stage(folder, given, low), open_frames(given)
+    constrained, before = run_stage(folder, given, low, filter_name), open_frames(given)
     coarse, truth = (open_frames(path).isel(time=kept) for path in (low, high))
     np.testing.assert_array_equal(constrained["time"], truth["time"])
-    weights = Grid.of(truth).weights
+    weights, coarsening = Grid.of(truth).weights, Coarsening.of(truth, filter_name, 2)
     for name in ("vorticity", "v"):
         size = float(abs(coarse[name]).max())
         copies = [
-            bicubic.downscale(each[name].values[:, None], 2, Geometry.of(each[[name]]))[:, 0]
+            coarsening(each[name].values[:, None], Geometry.of(each[[name]]))[:, 0]
             for each in (before, constrained)
         ]
         assert np.abs(copies[0] - coarse[name].values).max() > 1e-3 * size
@@ -58,6 +66,9 @@ def test_constrained_frames_give_their_input_and_are_nearer_to_the_truth(stores,
             for each in (before, constrained)
         ]
         assert (errors[1] < errors[0]).all()
+        if filter_name == "mean":  # then so are global means
+            means = [area_mean(each[name].values, weights) for each in (constrained, truth)]
+            np.testing.assert_allclose(*means, atol=1e-6 * size)
 
 
 def test_frames_that_lack_points_are_refused(stores):

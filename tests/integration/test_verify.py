@@ -9,14 +9,17 @@ from tiny import make_stores, tiny_frames
 
 from swsr import bicubic
 from swsr.__main__ import main
+from swsr.coarsening import Coarsening
 from swsr.geometry import Geometry
 from swsr.regridding import resample_coordinate
 
 BIAS = 2e-6
 
 
-def coarse_of(frames):
-    values = bicubic.downscale(frames["vorticity"].values[:, None], 2, Geometry("pole", "periodic"))
+def coarse_of(frames, filter_name="bicubic"):
+    geometry = Geometry("pole", "periodic")
+    coarsening = Coarsening.of(geometry.mark(frames), filter_name, 2)
+    values = coarsening(frames["vorticity"].values[:, None], geometry)
     points = {
         dim: resample_coordinate(frames[dim].values, frames.sizes[dim] // 2)
         for dim in ("lat", "lon")
@@ -64,6 +67,14 @@ def test_a_bias_is_its_own_error(files, capsys):
     assert number(row(text, "flicker of vorticity")[1]) < 1e-6
     assert "fine.nc beside truth.nc, made of coarse.nc: 12 frames, 2000-01-01T00" in text
     assert "- the result: better than interpolation on" in text
+
+
+def test_coarse_frames_may_be_means(files, capsys):
+    coarse_of(files, "mean").to_netcdf("means.nc")
+    label = "inconsistency with the input of vorticity"
+    wrong = number(row(verified(capsys, "means.nc", "truth.nc", "truth.nc"), label)[1])
+    assert main(["verify", "means.nc", "truth.nc", "truth.nc", "--filter", "mean"]) == 0
+    assert number(row(capsys.readouterr().out, label)[1]) < 1e-5 < 1e-3 < wrong
 
 
 def test_interpolation_is_that_of_the_workflow(tmp_path, capsys, monkeypatch):

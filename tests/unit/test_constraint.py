@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from swsr import bicubic
+from swsr.coarsening import Coarsening
 from swsr.constraint import Constraint
 from swsr.geometry import Geometry
 
@@ -24,8 +24,8 @@ def weights(num_lat):
     return np.cos(np.radians(np.linspace(-85, 85, num_lat)))
 
 
-def down(fields, scale, geometry):
-    return bicubic.downscale(fields[:, None], scale, geometry)[:, 0]
+def down(coarsening, fields, geometry):
+    return coarsening(fields[:, None], geometry)[:, 0]
 
 
 def squared(errors):
@@ -38,13 +38,19 @@ def geometry(request):
     return request.param
 
 
+@pytest.fixture(params=["bicubic", "mean"])
+def filter_name(request):
+    return request.param
+
+
 @pytest.fixture(params=SIZES, ids=str)
-def case(request, geometry):
+def case(request, geometry, filter_name):
     """The constraint, its D, three results and their truths."""
     scale, *size = request.param
     fields, truth = RANDOM.normal(size=(2, 3, *size))
-    constraint = Constraint(weights(size[0]), size[1], scale, geometry)
-    return constraint, lambda each: down(each, scale, geometry), fields, truth
+    coarsening = Coarsening(filter_name, scale, weights(size[0]))
+    constraint = Constraint(coarsening, size[1], geometry)
+    return constraint, lambda each: down(coarsening, each, geometry), fields, truth
 
 
 def test_low_resolution_copies_are_the_given_frames(case):
@@ -70,16 +76,19 @@ def test_error_falls_by_just_what_was_changed(case):
 
 
 @pytest.mark.parametrize(("scale", "num_lat", "num_lon"), SIZES)
-def test_equals_the_optimum_of_all_equations_at_once(geometry, scale, num_lat, num_lon):
+def test_equals_the_optimum_of_all_equations_at_once(
+    geometry, filter_name, scale, num_lat, num_lon
+):
     """Least change under D x = low, by the dense system of Karush, Kuhn and Tucker."""
     size = num_lat * num_lon
     every_point = np.eye(size).reshape(size, num_lat, num_lon)
-    matrix = down(every_point, scale, geometry).reshape(size, -1).T
+    coarsening = Coarsening(filter_name, scale, weights(num_lat))
+    matrix = down(coarsening, every_point, geometry).reshape(size, -1).T
     num_low = len(matrix)
     areas = np.diag(np.repeat(weights(num_lat), num_lon))
     system = np.block([[areas, matrix.T], [matrix, np.zeros((num_low, num_low))]])
     fields = RANDOM.normal(size=(1, num_lat, num_lon))
     low = RANDOM.normal(size=(1, num_lat // scale, num_lon // scale))
     wanted = np.linalg.solve(system, np.concatenate([areas @ fields.ravel(), low.ravel()]))[:size]
-    result = Constraint(weights(num_lat), num_lon, scale, geometry)(fields, low)
+    result = Constraint(coarsening, num_lon, geometry)(fields, low)
     np.testing.assert_allclose(result.ravel(), wanted, atol=1e-10)

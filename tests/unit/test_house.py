@@ -28,6 +28,7 @@ LAYERS = [
         "status",
         "bicubic",
         "spectral_interpolation",
+        "coarsening",
         "constraint",
         "compression",
         "caffe",

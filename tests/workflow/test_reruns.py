@@ -67,6 +67,7 @@ RERUNS = {
     "extract.chunk_frames": (4, FROM_EXTRACT),
     "extract.shard_frames": (16, FROM_EXTRACT),
     "downscale.scale": (4, FROM_DOWNSCALE),
+    "downscale.filter": ("mean", FROM_DOWNSCALE),
     "downscale.codec": ("h264", COMPRESSED),
     "downscale.quality": (30, COMPRESSED),
     "split.validation_fraction": (0.3, TRAININGS),

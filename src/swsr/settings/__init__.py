@@ -5,7 +5,7 @@ Snakemake parses the Snakefile, and with it this package, again in every job.
 """
 
 from swsr.settings.base import Strict, read_stage_settings
-from swsr.settings.frames import PACK_FRAMES, Codec, Downscale, Set, Simulate, Split
+from swsr.settings.frames import PACK_FRAMES, Codec, Downscale, Filter, Set, Simulate, Split
 from swsr.settings.source import (
     Bound,
     Format,
@@ -46,6 +46,7 @@ __all__ = [
     "Downscale",
     "EvaluateStage",
     "ExtractStage",
+    "Filter",
     "Format",
     "Method",
     "Pretrain2d",

@@ -17,6 +17,9 @@ Set: TypeAlias = Literal["train", "validation", "test"]
 Codec: TypeAlias = Literal["h264", "mjpeg"]
 """Video codecs that compress low-resolution frames."""
 
+Filter: TypeAlias = Literal["bicubic", "mean"]
+"""What makes frames coarser."""
+
 _QUALITIES: dict[Codec, tuple[int, int]] = {"h264": (0, 51), "mjpeg": (1, 31)}
 """Best and worst quality, each on the scale of its codec."""
 
@@ -91,6 +94,7 @@ class Downscale(Strict):
     """How low-resolution frames are made: contracted, then compressed; scale 1 only compresses."""
 
     scale: Literal[1, 2, 3, 4]
+    filter: Filter
     codec: Codec | None
     quality: int | None
 

@@ -56,7 +56,7 @@ def apply(
         the first two and the last two frames.
     consistent
         Whether to change the result as little as possible so that its low-resolution copies, by the
-        bicubic filter of the training, are the coarse frames.
+        filter of the training, are the coarse frames.
 
     Raises
     ------

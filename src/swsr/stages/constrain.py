@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from swsr.coarsening import Coarsening
 from swsr.constraint import Constraint
 from swsr.provenance import attributes
 from swsr.run import Run
@@ -32,10 +33,11 @@ def constrain(settings: Path, frames: Path, low: Path, output: Path, run: Run) -
             )
     missing = (given.sizes["time"] - result.sizes["time"]) // 2
     given = given.isel(time=slice(missing, missing + result.sizes["time"]))
+    coarsening = Coarsening.of(result, choices.filter, choices.scale)
     constrained = result.assign(
         {
             name: _constrain_variable(
-                result[name], given[name], Constraint.of(result, str(name), choices.scale)
+                result[name], given[name], Constraint.of(result, str(name), coarsening)
             )
             for name in result.data_vars
         }

@@ -1,13 +1,13 @@
-"""Make low-resolution copies of frames by antialiased bicubic interpolation, and compress them."""
+"""Make low-resolution copies of frames, bicubic or means over cells, and compress them."""
 
 from pathlib import Path
 
 import xarray as xr
 
-from swsr import bicubic
 from swsr.clips import Compression
+from swsr.coarsening import Coarsening
 from swsr.frame_checks import check_divisible
-from swsr.provenance import COMPRESSION, attributes
+from swsr.provenance import COMPRESSION, FILTER, attributes
 from swsr.regridding import map_frames, resample_coordinate
 from swsr.run import Run
 from swsr.settings import Downscale, read_stage_settings
@@ -15,7 +15,7 @@ from swsr.zarr_io import Layout, input_digests, open_frames, write_frames
 
 
 def downscale(settings: Path, high: Path, output: Path, run: Run) -> None:
-    """Write frames on a grid coarser by `scale`, as `bicubic` defines it, then through the codec.
+    """Write frames on a grid coarser by `scale`, as a `Coarsening`, then through the codec.
 
     Raises
     ------
@@ -25,9 +25,9 @@ def downscale(settings: Path, high: Path, output: Path, run: Run) -> None:
     choices = read_stage_settings(settings, Downscale)
     frames = open_frames(high)
     check_divisible(frames, choices.scale, str(high))
-    low = _contract(frames, choices.scale)
+    low = _contract(frames, Coarsening.of(frames, choices.filter, choices.scale))
     found = f"{low.sizes['lat']} x {low.sizes['lon']} points from {high.stem}"
-    notes = attributes("downscale", choices, input_digests([high]))
+    notes = attributes("downscale", choices, input_digests([high])) | {FILTER: choices.filter}
     if choices.codec is not None and choices.quality is not None:
         codec, quality, scale = choices.codec, choices.quality, choices.scale
         used = run.communicator.on_first(lambda: Compression.measure(low, codec, quality, scale))
@@ -37,11 +37,9 @@ def downscale(settings: Path, high: Path, output: Path, run: Run) -> None:
     run.say(found)
 
 
-def _contract(frames: xr.Dataset, scale: int) -> xr.Dataset:
+def _contract(frames: xr.Dataset, coarsening: Coarsening) -> xr.Dataset:
     low_grid = {
-        dim: resample_coordinate(frames[dim].values, frames.sizes[dim] // scale)
+        dim: resample_coordinate(frames[dim].values, frames.sizes[dim] // coarsening.scale)
         for dim in ("lat", "lon")
     }
-    return map_frames(
-        frames, low_grid, lambda block, geometry: bicubic.downscale(block, scale, geometry)
-    )
+    return map_frames(frames, low_grid, coarsening)
