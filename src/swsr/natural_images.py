@@ -61,12 +61,13 @@ def tiles(images: Images, scale: int) -> tuple[Frames, Frames]:
     Arrays (tiles, 1, side / scale, side / scale) and (tiles, 1, side, side), with a side of
     `IMAGE_TILE_POINTS`. Pictures are made coarser whole, so that tiles have their neighbours' part.
     """
+    side = IMAGE_TILE_POINTS // scale
     low, high = [], []
     for image in images.values():
         lat, lon = (size // scale * scale for size in image.shape)
         whole = image[None, None, :lat, :lon]
-        low.append(_cut(bicubic.downscale(whole, scale, PLANE), IMAGE_TILE_POINTS // scale))
-        high.append(_cut(whole, IMAGE_TILE_POINTS))
+        low.append(_cut(bicubic.downscale(whole, scale, PLANE), side))
+        high.append(_cut(whole, side * scale))
     return np.concatenate(low), np.concatenate(high)
 
 

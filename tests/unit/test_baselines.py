@@ -42,14 +42,14 @@ def multiply_adds(name, scale, points=120):
     return sum(found)
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [2, 3, 4, 5, 8])
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_parameters_are_those_of_the_papers(name, scale):
     counted = count_parameters(build_network(name, 1, scale))
     assert counted == WEIGHTS[name](scale) + OTHERS[name](scale)
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [2, 3, 4, 5, 8])
 def test_cost_is_that_of_the_papers(scale):
     assert multiply_adds("srcnn_2d", scale) == WEIGHTS["srcnn_2d"](scale) * scale**2
     assert multiply_adds("fsrcnn_2d", scale) == WEIGHTS["fsrcnn_2d"](scale)

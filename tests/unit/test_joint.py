@@ -71,7 +71,7 @@ def test_result_and_gradients_are_those_of_the_separate_networks(name, num_frame
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [2, 3, 4, 5, 8])
 def test_output_lies_on_the_fine_grid(name, scale):
     network = network_of(name, scale, variables=2)
     reach = network.reach

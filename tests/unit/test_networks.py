@@ -73,7 +73,7 @@ def test_parameter_counts(name, count):
     assert count_parameters(build_network(f"skip_{name}", 1, 2)) == count
 
 
-@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4, 5, 8])
 @pytest.mark.parametrize("name", NAMES_2D)
 def test_2d_multiplies_the_grid_by_the_scale(name, scale):
     network = build_network(name, 3, scale)
@@ -162,7 +162,7 @@ def test_skip_network_learns(scale):
 @pytest.mark.parametrize(
     ("name", "scale"),
     [
-        *product(NAMES_2D, [1, 2, 3, 4]),
+        *product(NAMES_2D, [1, 2, 3, 4, 5, 8]),
         *product(["study_3d", "skip_3d", "fusion_3d"], [1]),
     ],
 )

@@ -13,7 +13,7 @@ from swsr.settings import PACK_FRAMES
 ROW_3D = re.compile(r"^\| `(\w+_3d)` \| ([\d,]+) \| ([\d,]+) \|", re.MULTILINE)
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [2, 3, 4, 5, 8])
 @pytest.mark.parametrize("variables", [1, 3])
 def test_parameters_by_hand(variables, scale):
     """Weights and a bias per feature: 5x5, five blocks of 16 features, scale^2 per variable."""

@@ -27,7 +27,7 @@ def settings(**sections):
         ({"train_2d": {"epochs": "ten"}}, "train_2d.epochs is 'ten'"),
         ({"train_2d": {"epochs": 0}}, "train_2d.epochs is 0"),
         ({"train_2d": {"network": "resnet"}}, "train_2d.network is 'resnet'"),
-        ({"downscale": {"scale": 5}}, "downscale.scale is 5"),
+        ({"downscale": {"scale": 9}}, "downscale.scale is 9"),
         ({"split": {"validation_fraction": 1.5}}, "split.validation_fraction is 1.5"),
         ({"source": {"train": ["a.nc"]}}, "source.train must list seeds"),
         ({"source": {"kind": "files"}}, "source.train must list paths"),

@@ -5,7 +5,7 @@ from torch import nn
 from swsr.upsampling import Upsampling
 
 
-@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4, 5, 8])
 @pytest.mark.parametrize("variables", [1, 3])
 def test_is_torchs_transposed_convolution(scale, variables):
     """Results and gradients, to the rounding of float64."""

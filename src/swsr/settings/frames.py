@@ -93,7 +93,7 @@ class Extract(Strict):
 class Downscale(Strict):
     """How low-resolution frames are made: contracted, then compressed; scale 1 only compresses."""
 
-    scale: Literal[1, 2, 3, 4]
+    scale: int = Field(ge=1, le=8)
     filter: Filter
     codec: Codec | None
     quality: int | None
@@ -108,7 +108,7 @@ class Downscale(Strict):
                 )
             if self.scale == 1:
                 raise ValueError(
-                    "downscale.scale is 1, which leaves frames as they are: use 2, 3 or 4, or name "
+                    "downscale.scale is 1, which leaves frames as they are: use 2 to 8, or name "
                     "downscale.codec"
                 )
             return self

@@ -13,7 +13,8 @@ FSRCNN_STARTS = ("study_2d", "skip_2d", "fsrcnn_2d")
 """Networks with the first layer of FSRCNN."""
 
 IMAGE_TILE_POINTS = 144
-"""Side of the square pieces of pictures that `pretrain_2d` trains on: a multiple of every scale."""
+"""Side of the square pieces of pictures that `pretrain_2d` trains on, or the next multiple of the
+scale below."""
 
 
 class Train(Strict):
