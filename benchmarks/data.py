@@ -23,8 +23,8 @@ from made_frames import GLOBE, waves
 from measure import NOT_INSTALLED, Timing, in_turn, installed, percent, publish, table, target
 from memory import REPOSITORY, write_frames
 
-from swsr import bicubic
 from swsr.geometry import Frames
+from swsr.resampling import bicubic
 from swsr.run import Run
 from swsr.settings import Settings
 from swsr.stages.downscale import downscale

@@ -38,10 +38,10 @@ from swsr import communication
 from swsr.checkpoint import Checkpoints
 from swsr.communication import Communicator
 from swsr.inference import apply_network
-from swsr.networks import count_parameters
+from swsr.networks.build import count_parameters
 from swsr.patches import Samples, draw_epoch
 from swsr.run import Run
-from swsr.training import Trainer
+from swsr.training.trainer import Trainer
 
 GPU = torch.device("cuda")
 DEFAULT, STUDY = (64, 128), (320, 640)

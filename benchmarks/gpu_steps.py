@@ -20,13 +20,13 @@ from measure import in_turn, publish, table
 from plain_loop import SEED, fresh
 
 from swsr.communication import Communicator
-from swsr.fused_2d import compute
-from swsr.networks import Network
+from swsr.networks.build import Network
+from swsr.networks.fused_2d import compute
+from swsr.networks.study import Network2d
 from swsr.patches import draw_epoch
 from swsr.run import Run
-from swsr.steps import Part, Steps, adam
-from swsr.study_networks import Network2d
-from swsr.transfer import parameter_groups
+from swsr.training.steps import Part, Steps, adam
+from swsr.training.transfer import parameter_groups
 
 _FIRST = 6
 """Steps that compile, warm up and capture."""

@@ -25,7 +25,7 @@ from roofline import Work, ceilings, count_work
 
 from swsr.geometry import Frames
 from swsr.inference import apply_network
-from swsr.networks import Network
+from swsr.networks.build import Network
 from swsr.run import keep_memory
 
 NETWORKS = ("skip_2d", "study_2d", "skip_3d", "study_3d")

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from swsr import bicubic
 from swsr.geometry import Frames, Geometry
-from swsr.networks import Network
+from swsr.networks.build import Network
 from swsr.patches import Samples
+from swsr.resampling import bicubic
 from swsr.scaling import Scaling
 
 GLOBE = Geometry("pole", "periodic")

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from swsr.networks import Network, build_network
+from swsr.networks.build import Network, build_network
+from swsr.networks.study import Network2d
+from swsr.networks.upsampling import Upsampling
 from swsr.patches import Patch, Samples, draw_epoch
 from swsr.settings import Train2d, Train3d
-from swsr.study_networks import Network2d
-from swsr.upsampling import Upsampling
 
 SEED = 0
 

@@ -23,18 +23,19 @@ from made_frames import GLOBE
 from measure import percent, publish, table
 from memory import REPOSITORY
 
-from swsr import bicubic, metrics
 from swsr.checkpoint import Checkpoints
 from swsr.communication import Communicator
+from swsr.evaluation import metrics
 from swsr.geometry import Frames
-from swsr.networks import build_network
+from swsr.networks.build import build_network
 from swsr.patches import Samples
+from swsr.resampling import bicubic
 from swsr.run import Run
 from swsr.scaling import Scaling
 from swsr.settings import Settings, Train2d
 from swsr.stages.simulate import simulate
-from swsr.training import Trainer
-from swsr.transfer import FirstLayer, start_first_layer
+from swsr.training.trainer import Trainer
+from swsr.training.transfer import FirstLayer, start_first_layer
 
 GAINS_DB = (-3, 0, 3, 6, 9)
 STUDIES = {

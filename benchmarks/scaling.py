@@ -23,7 +23,7 @@ from plain_loop import fresh
 from scaling_model import Assumptions, efficiency, latency_share, sum_seconds
 
 from swsr.local_ranks import MPIRUN
-from swsr.networks import count_parameters
+from swsr.networks.build import count_parameters
 
 NAMES = {
     "mpi": "Horovod (MPI)",

@@ -22,7 +22,7 @@ from swsr import communication
 from swsr.checkpoint import Checkpoints
 from swsr.communication import Communicator
 from swsr.run import keep_memory
-from swsr.training import Trainer
+from swsr.training.trainer import Trainer
 
 BATCH = 8
 MESSAGE_BYTES = (64, 2**16, 2**18, 2**22)

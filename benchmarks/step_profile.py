@@ -5,8 +5,8 @@ from plain_loop import choices, frames_of, fresh, order
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
-from swsr.losses import summed_loss
 from swsr.patches import Samples
+from swsr.training.losses import summed_loss
 
 _STEPS = 5
 _SUMS = "overlapping sums"

@@ -40,7 +40,7 @@ from swsr.communication import Communicator
 from swsr.patches import Samples
 from swsr.run import Run, keep_memory
 from swsr.settings import PACK_FRAMES
-from swsr.training import Trainer
+from swsr.training.trainer import Trainer
 
 BATCH = {"2d": 4, "3d": 8}
 LOWER = "bfloat16"

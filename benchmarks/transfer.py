@@ -19,11 +19,11 @@ from measure import publish, table
 from memory import REPOSITORY
 from quality import STUDIES, history, simulated
 
-from swsr.pretrained import read_first_layer
 from swsr.run import Run
 from swsr.settings import FSRCNN_STARTS, Settings
 from swsr.stages.pretrain_2d import pretrain_2d
-from swsr.transfer import FirstLayer
+from swsr.training.pretrained import read_first_layer
+from swsr.training.transfer import FirstLayer
 
 RATES = {"fine-tuned": 1.0, "frozen": 0.0}
 

@@ -46,7 +46,7 @@ def check_first_layer(study):
             f"train_2d.first_layer: {path}: no such file: give random, pretrained or a path"
         )
     try:
-        reader = import_module("swsr.pretrained")
+        reader = import_module("swsr.training.pretrained")
     except ImportError:
         return  # as above
     try:
@@ -70,7 +70,7 @@ def check_starts(study):
                 f"{section}.start: {path}: no such file: give random or a path"
             )
         try:
-            reader = import_module("swsr.training_stage")
+            reader = import_module("swsr.training.stage")
         except ImportError:
             return  # as above
         train = getattr(settings, section)

@@ -10,7 +10,7 @@ from swsr.checkpoint import Card
 from swsr.frame_checks import check_times
 from swsr.geometry import Geometry
 from swsr.inference_stage import Chain, check_variables
-from swsr.regridding import refine_coordinate
+from swsr.resampling.regridding import refine_coordinate
 from swsr.schema import Spacing
 
 _FAR = 1.1

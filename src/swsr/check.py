@@ -72,7 +72,7 @@ def _check_series(settings: Settings, name: str, frames: xr.Dataset, origin: str
 
 
 def _check_waves(settings: Settings, frames: xr.Dataset, origin: str) -> None:
-    from swsr.spectral_interpolation import check_grid  # only here: scipy takes its time
+    from swsr.resampling.spectral_interpolation import check_grid  # only here: scipy takes its time
 
     marked = Geometry.detect(frames, settings.source.periodic).mark(frames)
     try:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from swsr.atomic import atomic_path
-from swsr.networks import Network, build_network
+from swsr.networks.build import Network, build_network
 from swsr.scaling import Scaling
 from swsr.settings import Filter
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from swsr.atomic import atomic_path
 from swsr.checkpoint import Card, load_network
-from swsr.networks import Network
+from swsr.networks.build import Network
 
 OPSET = 18
 """The first version of ONNX's operators whose resizing can be antialiased."""

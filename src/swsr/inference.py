@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from swsr.geometry import Frames
-from swsr.joint import NetworkJoint, pack_frames
-from swsr.layers import Reach
-from swsr.networks import Network
+from swsr.networks.build import Network
+from swsr.networks.joint import NetworkJoint, pack_frames
+from swsr.networks.layers import Reach
 
 _BATCH_POINTS = {"cpu": 2**14, "cuda": 2**20}
 """Points that go through a network at once: on a CPU, of input, what its caches hold, as new memory

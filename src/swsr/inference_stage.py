@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 
 from swsr.checkpoint import Card, file_digest, load_network
-from swsr.coarsening import Coarsening
-from swsr.constraint import Constraint
 from swsr.geometry import Frames, Geometry
 from swsr.inference import apply_network, packs
-from swsr.networks import Network
+from swsr.networks.build import Network
 from swsr.provenance import attributes
+from swsr.resampling.coarsening import Coarsening
+from swsr.resampling.constraint import Constraint
 from swsr.run import Run
 from swsr.zarr_io import Layout, fill_store, input_digests, open_frames, stack_variables
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from swsr.geometry import Frames, Geometry
 from swsr.inference import packs
-from swsr.layers import Reach
+from swsr.networks.layers import Reach
 from swsr.scaling import Scaling
 from swsr.settings import Train
 

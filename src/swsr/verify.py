@@ -6,20 +6,21 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from swsr import bicubic, tables
-from swsr.diagnosis import diagnose, figures
+from swsr.evaluation import tables
+from swsr.evaluation.diagnosis import diagnose, figures
+from swsr.evaluation.gate import judge
+from swsr.evaluation.scores import Figures, Pair, fill, mean_over_frames, nested, score_frames
+from swsr.evaluation.spectra import make_modes
 from swsr.frame_checks import check_finite_frames
-from swsr.gate import judge
 from swsr.geometry import Geometry
 from swsr.grids import Grid
 from swsr.provenance import FILTER
-from swsr.regridding import map_frames, resample_coordinate
+from swsr.resampling import bicubic
+from swsr.resampling.regridding import map_frames, resample_coordinate
 from swsr.scaling import Scaling
-from swsr.scores import Figures, Pair, fill, mean_over_frames, nested, score_frames
 from swsr.settings import Filter, Reading, split_entry
 from swsr.sources.files import find_files, format_of, open_files
 from swsr.sources.formats import open_one
-from swsr.spectra import make_modes
 
 _CHUNK_FRAMES = 8
 _CLOSE = 0.01

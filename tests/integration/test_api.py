@@ -9,9 +9,9 @@ import pytest
 import xarray as xr
 from tiny import REPOSITORY, run_swsr
 
-from swsr import bicubic
 from swsr.api import load
 from swsr.geometry import Geometry
+from swsr.resampling import bicubic
 from swsr.zarr_io import open_frames
 
 

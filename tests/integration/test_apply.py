@@ -5,14 +5,14 @@ import pytest
 import xarray as xr
 from tiny import run_swsr, stage_settings, tiny_frames
 
-from swsr import bicubic
 from swsr.__main__ import main
 from swsr.checkpoint import Card, save_network
-from swsr.coarsening import area_means
 from swsr.geometry import Geometry
 from swsr.grids import Grid
 from swsr.inference_stage import Trained
-from swsr.networks import build_network
+from swsr.networks.build import build_network
+from swsr.resampling import bicubic
+from swsr.resampling.coarsening import area_means
 from swsr.zarr_io import open_frames
 
 

@@ -10,7 +10,7 @@ from tiny import config, make_stores, mpirun, run_swsr, stage_settings, tiny_fra
 
 from swsr.__main__ import main
 from swsr.checkpoint import Card, save_network
-from swsr.networks import build_network
+from swsr.networks.build import build_network
 from swsr.settings import Settings
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from tiny import make_raw, make_stores, stage_settings, tiny_frames
 
-from swsr.coarsening import Coarsening
 from swsr.communication import Communicator
 from swsr.geometry import Geometry
 from swsr.grids import Grid, area_mean
+from swsr.resampling.coarsening import Coarsening
 from swsr.run import Run
 from swsr.stages.constrain import constrain
 from swsr.zarr_io import Layout, open_frames, write_frames

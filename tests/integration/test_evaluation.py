@@ -10,11 +10,11 @@ from tiny import make_raw, make_stores, read_json, stage_settings, tiny_frames
 
 from swsr.checkpoint import Card, save_network
 from swsr.communication import Communicator
-from swsr.networks import build_network
+from swsr.evaluation.tables import LABELS
+from swsr.networks.build import build_network
 from swsr.run import Run
 from swsr.stages.evaluate import PACKED, evaluate
 from swsr.stages.report import report
-from swsr.tables import LABELS
 from swsr.zarr_io import Layout, open_frames, write_frames
 
 TRAININGS = ("train_2d", "train_3d/raw", "train_3d/processed", "train_joint")

@@ -7,9 +7,9 @@ import pytest
 from tiny import make_stores, stage_settings, tiny_frames
 
 from swsr.run import Run
-from swsr.steps import Steps
-from swsr.stopping import stop_signals
-from swsr.training_stage import train
+from swsr.training.stage import train
+from swsr.training.steps import Steps
+from swsr.training.stopping import stop_signals
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_killed_inside_an_epoch_loses_what_was_not_saved_and_no_more(
 ):
     uninterrupted = run_training("uninterrupted")
     # As if every batch took longer than the time between saves.
-    monkeypatch.setattr("swsr.training._SAVE_EVERY_SECONDS", 0)
+    monkeypatch.setattr("swsr.training.trainer._SAVE_EVERY_SECONDS", 0)
     step, steps = Steps.take, []
 
     def step_or_die(self, *arguments):

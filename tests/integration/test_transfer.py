@@ -7,16 +7,16 @@ import pytest
 import torch
 from tiny import config, mpirun, read_json, stage_settings, train, weights
 
-from swsr import natural_images
-from swsr.bicubic import downscale
 from swsr.checkpoint import load_network
-from swsr.networks import build_network
-from swsr.pretrained import read_first_layer
+from swsr.networks.build import build_network
+from swsr.resampling.bicubic import downscale
 from swsr.run import Run
 from swsr.settings import IMAGE_TILE_POINTS, Settings
 from swsr.stages.pretrain_2d import pretrain_2d
 from swsr.stages.train_2d import train_2d
-from swsr.training_stage import read_start
+from swsr.training import natural_images
+from swsr.training.pretrained import read_first_layer
+from swsr.training.stage import read_start
 
 FIRST, SECOND = "layers.0.weight", "layers.2.weight"
 

@@ -7,11 +7,11 @@ import pytest
 import xarray as xr
 from tiny import make_stores, tiny_frames
 
-from swsr import bicubic
 from swsr.__main__ import main
-from swsr.coarsening import Coarsening
 from swsr.geometry import Geometry
-from swsr.regridding import resample_coordinate
+from swsr.resampling import bicubic
+from swsr.resampling.coarsening import Coarsening
+from swsr.resampling.regridding import resample_coordinate
 
 BIAS = 2e-6
 

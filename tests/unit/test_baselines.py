@@ -7,7 +7,7 @@ import torch
 from tiny import REPOSITORY
 from torch import nn
 
-from swsr.networks import build_network, count_parameters
+from swsr.networks.build import build_network, count_parameters
 
 ROW = re.compile(r"^\| `(\w+_2d)` \| ([\d,]+) \| ([\d,]+) \|", re.MULTILINE)
 # Weights without biases and slopes at scale s, one variable; SRCNN's 8,032 is in its paper.

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from swsr import bicubic
 from swsr.geometry import Geometry
+from swsr.resampling import bicubic
 
 
 def keys(x, a=-0.5):

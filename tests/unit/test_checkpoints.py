@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import save_file
 
 from swsr.checkpoint import Card, Checkpoints, Progress, load_network, save_network
-from swsr.networks import build_network
+from swsr.networks.build import build_network
 
 
 def card(network="skip_2d"):

@@ -5,9 +5,9 @@ import pytest
 import xarray as xr
 from tiny import tiny_frames
 
-from swsr.coarsening import Coarsening, area_means
 from swsr.geometry import Geometry
 from swsr.grids import Grid, area_mean
+from swsr.resampling.coarsening import Coarsening, area_means
 
 SCALES = [2, 3, 4]
 RANDOM = np.random.default_rng(0)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from swsr.coarsening import Coarsening
-from swsr.constraint import Constraint
 from swsr.geometry import Geometry
+from swsr.resampling.coarsening import Coarsening
+from swsr.resampling.constraint import Constraint
 
 GEOMETRIES = {
     "sphere": Geometry("pole", "periodic"),

@@ -6,14 +6,14 @@ import pytest
 import xarray as xr
 from tiny import tiny_frames
 
-from swsr import bicubic
-from swsr.diagnosis import Diagnosis, diagnose, figures, find_roles
-from swsr.gate import FIGURES
+from swsr.evaluation.diagnosis import Diagnosis, diagnose, figures, find_roles
+from swsr.evaluation.gate import FIGURES
+from swsr.evaluation.scores import align, mean_over_frames
+from swsr.evaluation.spectra import make_modes
 from swsr.geometry import Geometry
 from swsr.grids import Grid
 from swsr.provenance import COMPRESSION
-from swsr.scores import align, mean_over_frames
-from swsr.spectra import make_modes
+from swsr.resampling import bicubic
 
 
 def marked(frames, chunk=4):
@@ -86,7 +86,7 @@ def test_long_series_have_spectra_of_some_frames(truth, low, monkeypatch):
     noisy = truth + np.random.default_rng(0).normal(scale=1e-6, size=(10, 24, 48)).astype("f4")
     chunked, modes = truth.chunk({"time": 3}), make_modes(Grid.of(truth))
     whole = diagnose("a", noisy, chunked, low, modes)
-    monkeypatch.setattr("swsr.diagnosis.SPECTRA_FRAMES", 4)
+    monkeypatch.setattr("swsr.evaluation.diagnosis.SPECTRA_FRAMES", 4)
     some = diagnose("a", noisy, chunked, low, modes)
     for name, spectra in some.spectra.items():
         np.testing.assert_allclose(spectra, whole.spectra[name][:, ::3], rtol=1e-6)

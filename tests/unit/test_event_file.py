@@ -2,7 +2,7 @@
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from swsr.event_file import EventFile
+from swsr.training.event_file import EventFile
 
 
 def rows(epochs):

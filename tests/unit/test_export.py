@@ -10,7 +10,7 @@ import torch
 from swsr.checkpoint import Card, save_network
 from swsr.export import PhysicalNetwork, example, export
 from swsr.model_card import model_card
-from swsr.networks import build_network, count_parameters
+from swsr.networks.build import build_network, count_parameters
 
 
 def card(name, scale=2, variables=("vorticity", "depth")):

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from swsr.networks import build_network
+from swsr.networks.build import build_network
 
 pytest.importorskip("triton")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -43,7 +43,7 @@ def outputs_and_gradients(compute, network, given):
 def test_outputs_and_gradients_are_those_of_the_layers(
     name, variables, scale, points, precision, off, gradients_off, monkeypatch
 ):
-    from swsr import fused_2d
+    from swsr.networks import fused_2d
 
     if precision == "tf32" and DEVICE.type == "cpu":
         pytest.skip("the interpreter knows no TF32")
@@ -66,7 +66,7 @@ def test_outputs_and_gradients_are_those_of_the_layers(
 @pytest.mark.skipif(DEVICE.type == "cpu", reason="there is no GPU")
 @pytest.mark.parametrize("name", ["study_2d", "skip_2d"])
 def test_networks_take_the_kernels_on_a_gpu_where_they_fit(name, monkeypatch):
-    from swsr import fused_2d
+    from swsr.networks import fused_2d
 
     monkeypatch.setenv("SWSR_FUSED", "1")
     network = shaken(name, 1, 2).to(DEVICE)
@@ -86,7 +86,7 @@ def test_networks_take_the_kernels_on_a_gpu_where_they_fit(name, monkeypatch):
 
 @pytest.mark.skipif(DEVICE.type == "cpu", reason="there is no GPU")
 def test_tf32_shrinks_nothing_and_lets_through_what_is_not_a_number():
-    from swsr import fused_2d
+    from swsr.networks import fused_2d
 
     network = shaken("study_2d", 1, 2).to(DEVICE)
     given = torch.rand(4, 1, 40, 48, device=DEVICE)

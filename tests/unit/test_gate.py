@@ -2,8 +2,8 @@
 
 import pytest
 
-from swsr.gate import judge, split_key
-from swsr.tables import figure_label, figure_unit, gate_lines, physics_table
+from swsr.evaluation.gate import judge, split_key
+from swsr.evaluation.tables import figure_label, figure_unit, gate_lines, physics_table
 
 TEST = {
     "bicubic": {"psnr": 30.0, "rmse_u": 2.0, "mass": -0.01, "seam_u": 1.05, "flicker_u": 0.2},

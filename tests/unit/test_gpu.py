@@ -8,20 +8,20 @@ import torch
 from skimage.metrics import structural_similarity
 from tiny import make_stores, stage_settings, tiny_frames
 
-from swsr import metrics
 from swsr.__main__ import main
 from swsr.checkpoint import load_network
+from swsr.evaluation import metrics
 from swsr.geometry import Geometry
-from swsr.gpu import Replayed, ResidentSamples
-from swsr.networks import build_network
+from swsr.networks.build import build_network
 from swsr.patches import Samples, draw_epoch
 from swsr.run import Run
 from swsr.scaling import Scaling
 from swsr.settings import Train2d
-from swsr.steps import Steps, adam, set_learning_rate
-from swsr.training_result import _check_gpus
-from swsr.training_stage import train
-from swsr.transfer import parameter_groups
+from swsr.training.gpu import Replayed, ResidentSamples
+from swsr.training.result import _check_gpus
+from swsr.training.stage import train
+from swsr.training.steps import Steps, adam, set_learning_rate
+from swsr.training.transfer import parameter_groups
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 GEOMETRIES = [

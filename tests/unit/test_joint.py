@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from swsr.joint import pack_frames
-from swsr.networks import build_network
+from swsr.networks.build import build_network
+from swsr.networks.joint import pack_frames
 
 NAMES = ("study_joint", "skip_joint", "study_3d_first_joint", "skip_3d_first_joint")
 
@@ -103,7 +103,7 @@ def test_frames_of_overlapping_packs_are_computed_once():
 
 
 def test_skip_3d_beside_skip_2d_is_bicubic_before_training():
-    from swsr.bicubic import resize
+    from swsr.resampling.bicubic import resize
 
     torch.manual_seed(0)
     network = build_network("skip_joint", 1, 2)

@@ -7,11 +7,11 @@ from numpy.polynomial.legendre import leggauss
 from tiny import config
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from swsr import metrics
-from swsr.losses import summed_loss
+from swsr.evaluation import metrics
 from swsr.scaling import Scaling
 from swsr.settings import Settings
-from swsr.training import learning_rate
+from swsr.training.losses import summed_loss
+from swsr.training.trainer import learning_rate
 
 
 def test_mse_of_a_known_offset_and_its_psnr():

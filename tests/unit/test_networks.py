@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from swsr import bicubic
 from swsr.geometry import Geometry
 from swsr.inference import packs
-from swsr.networks import build_network, count_parameters
+from swsr.networks.build import build_network, count_parameters
+from swsr.resampling import bicubic
 
 NAMES_2D = ["study_2d", "skip_2d", "subpixel_2d", "srcnn_2d", "fsrcnn_2d", "edsr_2d"]
 # The study's own table, channels last: (frames, lat, lon, channels), parameters.

@@ -10,13 +10,13 @@ import pytest
 import xarray as xr
 from PIL import Image
 
-from swsr import charts
 from swsr.chain_record import describe_software, read_records, summarise
+from swsr.drawing import charts
+from swsr.drawing.maps import Colours, View, as_uri
+from swsr.drawing.plots import time_text
 from swsr.geometry import Geometry
 from swsr.grids import Grid
-from swsr.maps import Colours, View, as_uri
 from swsr.page import read_tables, read_text
-from swsr.plots import time_text
 
 LAT, LON = np.linspace(-88.5, 88.5, 60), np.arange(120) * 3.0
 GLOBE = Grid(LAT, LON, "degrees_north", Geometry("pole", "periodic"))

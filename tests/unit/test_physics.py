@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.polynomial.legendre import leggauss
 
-from swsr import bicubic, metrics, physics
+from swsr.evaluation import metrics, physics
 from swsr.geometry import Geometry
 from swsr.grids import EARTH_RADIUS_M, Grid
+from swsr.resampling import bicubic
 
 LAT, LON = np.degrees(np.arcsin(leggauss(32)[0])), np.arange(64) * 5.625
 WEIGHTS = Grid(LAT, LON, "degrees_north", Geometry("pole", "periodic")).weights

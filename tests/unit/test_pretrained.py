@@ -18,12 +18,12 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 from tiny import REPOSITORY
 from torch.nn.functional import conv2d, conv_transpose2d, pad, prelu
 
-from swsr.bicubic import resize
-from swsr.caffe import _network_class, read_blobs
 from swsr.checkpoint import Card, save_network
-from swsr.networks import build_network
-from swsr.pretrained import read_first_layer
-from swsr.transfer import parameter_groups, start_first_layer
+from swsr.networks.build import build_network
+from swsr.resampling.bicubic import resize
+from swsr.training.caffe import _network_class, read_blobs
+from swsr.training.pretrained import read_first_layer
+from swsr.training.transfer import parameter_groups, start_first_layer
 
 random = np.random.default_rng(0)
 PICTURE = random.random((12, 17)).astype("float32")

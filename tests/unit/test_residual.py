@@ -7,7 +7,7 @@ import torch
 from tiny import REPOSITORY
 from torch import nn
 
-from swsr.networks import build_network, count_parameters
+from swsr.networks.build import build_network, count_parameters
 from swsr.settings import PACK_FRAMES
 
 ROW_3D = re.compile(r"^\| `(\w+_3d)` \| ([\d,]+) \| ([\d,]+) \|", re.MULTILINE)

@@ -4,8 +4,9 @@ import pytest
 import xarray as xr
 from tiny import tiny_frames
 
-from swsr import frame_checks, regridding, schema
+from swsr import frame_checks, schema
 from swsr.geometry import Geometry
+from swsr.resampling import regridding
 
 
 def standardise(dataset, variables=("vorticity",), **dims):

@@ -5,9 +5,7 @@ import pytest
 from numpy.polynomial.legendre import leggauss
 from scipy.special import sph_harm_y
 
-from swsr.geometry import Geometry
-from swsr.grids import EARTH_RADIUS_M, Grid, area_mean
-from swsr.spectra import (
+from swsr.evaluation.spectra import (
     PlaneModes,
     SphereModes,
     coherence,
@@ -15,6 +13,8 @@ from swsr.spectra import (
     effective_resolution,
     holds_power,
 )
+from swsr.geometry import Geometry
+from swsr.grids import EARTH_RADIUS_M, Grid, area_mean
 
 LON = np.arange(64) * 5.625
 LATITUDES = {

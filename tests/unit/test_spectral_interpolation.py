@@ -8,8 +8,8 @@ from scipy.special import sph_harm_y
 
 from swsr.geometry import Geometry
 from swsr.grids import Grid
-from swsr.regridding import resample_coordinate
-from swsr.spectral_interpolation import SphereInterpolation, make_interpolation
+from swsr.resampling.regridding import resample_coordinate
+from swsr.resampling.spectral_interpolation import SphereInterpolation, make_interpolation
 
 NUM_LAT, NUM_LON = 48, 96
 LATITUDES = {

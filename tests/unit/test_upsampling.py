@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from swsr.upsampling import Upsampling
+from swsr.networks.upsampling import Upsampling
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4, 5, 8])

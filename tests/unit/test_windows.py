@@ -9,8 +9,8 @@ from torch import nn
 from swsr.communication import Communicator
 from swsr.geometry import Geometry
 from swsr.inference import apply_network, packs
-from swsr.layers import Reach
-from swsr.networks import build_network
+from swsr.networks.build import build_network
+from swsr.networks.layers import Reach
 from swsr.patches import Samples, draw_epoch
 from swsr.scaling import Scaling
 from swsr.settings import Train2d

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from swsr import plots, tables
 from swsr.atomic import write_text
+from swsr.drawing import plots
+from swsr.evaluation import tables
 from swsr.experiments import name_of, trained_by
 from swsr.provenance import provenance_path
 from swsr.run import Run

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from swsr.coarsening import Coarsening
-from swsr.constraint import Constraint
 from swsr.provenance import attributes
+from swsr.resampling.coarsening import Coarsening
+from swsr.resampling.constraint import Constraint
 from swsr.run import Run
 from swsr.settings import Downscale, read_stage_settings
 from swsr.zarr_io import Layout, input_digests, open_frames, write_frames

@@ -5,10 +5,10 @@ from pathlib import Path
 import xarray as xr
 
 from swsr.clips import Compression
-from swsr.coarsening import Coarsening
 from swsr.frame_checks import check_divisible
 from swsr.provenance import COMPRESSION, FILTER, attributes
-from swsr.regridding import map_frames, resample_coordinate
+from swsr.resampling.coarsening import Coarsening
+from swsr.resampling.regridding import map_frames, resample_coordinate
 from swsr.run import Run
 from swsr.settings import Downscale, read_stage_settings
 from swsr.zarr_io import Layout, input_digests, open_frames, write_frames

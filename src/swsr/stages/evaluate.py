@@ -10,17 +10,26 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from swsr import plots, tables
 from swsr.atomic import write_text
 from swsr.checkpoint import Card, load_network
-from swsr.diagnosis import Diagnosis, diagnose, figures, outer_labels
-from swsr.gate import judge
+from swsr.drawing import plots
+from swsr.evaluation import tables
+from swsr.evaluation.diagnosis import Diagnosis, diagnose, figures, outer_labels
+from swsr.evaluation.gate import judge
+from swsr.evaluation.scores import (
+    MARGIN,
+    Points,
+    align,
+    fill,
+    mean_over_frames,
+    nested,
+    score_frames,
+)
+from swsr.evaluation.spectra import Modes, coherence, make_modes
 from swsr.grids import Grid
+from swsr.networks.study import TRIM_POINTS
 from swsr.run import Run
-from swsr.scores import MARGIN, Points, align, fill, mean_over_frames, nested, score_frames
 from swsr.settings import EvaluateStage, Role, Set, read_stage_settings
-from swsr.spectra import Modes, coherence, make_modes
-from swsr.study_networks import TRIM_POINTS
 from swsr.zarr_io import open_frames
 
 PACKED = ("network_3d_raw", "network_3d_processed", "combined_raw", "joint", "constrained_3d")

@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from swsr import natural_images
 from swsr.checkpoint import Card
-from swsr.networks import build_network
+from swsr.networks.build import build_network
 from swsr.patches import Samples
 from swsr.provenance import version
 from swsr.run import Run
 from swsr.scaling import Scaling
 from swsr.settings import PretrainStage, read_stage_settings
-from swsr.training import Trainer
-from swsr.training_result import check_ranks, fit_and_write, report_to
+from swsr.training import natural_images
+from swsr.training.result import check_ranks, fit_and_write, report_to
+from swsr.training.trainer import Trainer
 
 _UNIT = Scaling(np.zeros(1), np.ones(1))
 """Luminance lies between 0 and 1 as it is."""
@@ -28,7 +28,7 @@ def pretrain_2d(settings: Path, output: Path, run: Run) -> None:
     settings
         File of a `PretrainStage`.
     output
-        Gets what `training_result.fit_and_write` writes.
+        Gets what `training.result.fit_and_write` writes.
 
     Raises
     ------

@@ -7,13 +7,13 @@ from typing import Any
 
 from swsr.atomic import write_text
 from swsr.chain_record import describe_software, read_records, summarise
-from swsr.evaluated import Evaluated
-from swsr.gate import FIGURES, split_key
+from swsr.drawing.report_pictures import draw_charts, draw_frames
+from swsr.evaluation.evaluated import Evaluated
+from swsr.evaluation.gate import FIGURES, split_key
+from swsr.evaluation.tables import LABELS, figure_label, figure_unit
 from swsr.page import Table, read_tables, read_text, render
-from swsr.report_pictures import draw_charts, draw_frames
 from swsr.run import Run
 from swsr.settings import Role
-from swsr.tables import LABELS, figure_label, figure_unit
 
 
 def report(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from swsr.run import Run
-from swsr.training_stage import train
+from swsr.training.stage import train
 
 
 def train_2d(
@@ -14,7 +14,7 @@ def train_2d(
     output: Path,
     run: Run,
 ) -> None:
-    """Train on the series of the manifests `low` and `high`; see `training_stage.train`.
+    """Train on the series of the manifests `low` and `high`; see `training.stage.train`.
 
     `start` is a trained network to go on from, or the file that the first layer starts from.
     """

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from swsr.run import Run
-from swsr.training_stage import train
+from swsr.training.stage import train
 
 
 def train_3d(
@@ -14,7 +14,7 @@ def train_3d(
     output: Path,
     run: Run,
 ) -> None:
-    """Train on the series of the manifests `frames` and `high`; see `training_stage.train`.
+    """Train on the series of the manifests `frames` and `high`; see `training.stage.train`.
 
     `frames` are interpolated frames (raw) or results of the 2D network (processed); `start` is a
     trained network to go on from.

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from swsr.run import Run
-from swsr.training_stage import train
+from swsr.training.stage import train
 
 
 def train_joint(
@@ -14,7 +14,7 @@ def train_joint(
     output: Path,
     run: Run,
 ) -> None:
-    """Train on the series of the manifests `low` and `high`; see `training_stage.train`.
+    """Train on the series of the manifests `low` and `high`; see `training.stage.train`.
 
     `start` are a trained 2D and a trained 3D network to go on from.
     """

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from swsr import bicubic
 from swsr.provenance import attributes
-from swsr.regridding import map_frames
+from swsr.resampling import bicubic
+from swsr.resampling.regridding import map_frames
 from swsr.run import Run
 from swsr.settings import Downscale, read_stage_settings
 from swsr.zarr_io import Layout, input_digests, open_frames, write_frames

@@ -7,10 +7,10 @@ import numpy as np
 from swsr.geometry import Geometry
 from swsr.grids import Grid
 from swsr.provenance import attributes
-from swsr.regridding import map_frames
+from swsr.resampling.regridding import map_frames
+from swsr.resampling.spectral_interpolation import make_interpolation
 from swsr.run import Run
 from swsr.settings import Downscale, read_stage_settings
-from swsr.spectral_interpolation import make_interpolation
 from swsr.zarr_io import Layout, input_digests, open_frames, write_frames
 
 

@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from swsr.bicubic import resize
-from swsr.layers import (
+from swsr.networks.layers import (
     CORRECTION,
     Reach,
     Residual,
@@ -26,6 +25,7 @@ from swsr.layers import (
     initialise,
     inner,
 )
+from swsr.resampling.bicubic import resize
 from swsr.settings import PACK_FRAMES
 
 
@@ -33,7 +33,7 @@ class SubPixel2d(nn.Module):
     """Five residual blocks of 16 features on the low-resolution grid, and a pixel shuffle.
 
     What they give is added to the bicubic upscaling. Values and corrections are in units of their
-    sizes, as in `study_networks.Network2d`.
+    sizes, as in `study.Network2d`.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from swsr import fused_kernels as kernels
+from swsr.networks import fused_kernels as kernels
 
 TILE, WARPS = 64, 4
 """Points that a program takes at once, and its warps: what was fastest on an H100."""

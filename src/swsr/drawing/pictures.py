@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from swsr.charts import colour_bar
+from swsr.drawing.charts import colour_bar
+from swsr.drawing.maps import Colours, View, as_uri
+from swsr.drawing.plots import busiest_box
 from swsr.grids import Grid, area_mean
-from swsr.maps import Colours, View, as_uri
-from swsr.plots import busiest_box
 
 MAP_PIXELS = 760
 FILM_PIXELS = 520

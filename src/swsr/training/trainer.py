@@ -16,16 +16,16 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from swsr import metrics
 from swsr.checkpoint import Checkpoints, Progress
 from swsr.communication import Communicator
+from swsr.evaluation import metrics
 from swsr.inference import apply_network
-from swsr.networks import Network
+from swsr.networks.build import Network
 from swsr.patches import Samples, draw_epoch, prefetch
 from swsr.settings import Train
-from swsr.steps import Figures, Steps, adam, set_learning_rate
-from swsr.stopping import stop_signals
-from swsr.transfer import parameter_groups
+from swsr.training.steps import Figures, Steps, adam, set_learning_rate
+from swsr.training.stopping import stop_signals
+from swsr.training.transfer import parameter_groups
 
 _WATCHED_FRAMES = 12
 """Frames of the validation set that are scored after every epoch; all of them are at the end."""

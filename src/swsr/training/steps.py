@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from swsr.communication import Communicator
-from swsr.gpu import Replayed, ResidentSamples, read_later
-from swsr.losses import summed_loss
-from swsr.networks import Network
+from swsr.networks.build import Network
 from swsr.patches import Patch, Samples
 from swsr.settings import Train
+from swsr.training.gpu import Replayed, ResidentSamples, read_later
+from swsr.training.losses import summed_loss
 
 Part: TypeAlias = tuple[Tensor, ...] | None
 """What this rank has of a global batch: inputs and truths, or the places of both; or nothing."""

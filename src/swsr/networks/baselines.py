@@ -8,9 +8,16 @@ so that a comparison is one of layers and not of edges. Weights start as in `lay
 
 from torch import Tensor, nn
 
-from swsr.bicubic import resize
-from swsr.layers import Reach, Residual, channels_last, deconvolution_reach, initialise, inner
-from swsr.upsampling import Upsampling
+from swsr.networks.layers import (
+    Reach,
+    Residual,
+    channels_last,
+    deconvolution_reach,
+    initialise,
+    inner,
+)
+from swsr.networks.upsampling import Upsampling
+from swsr.resampling.bicubic import resize
 
 _BICUBIC_REACH = 2
 """Points of the coarser grid that Keys' kernel reaches."""

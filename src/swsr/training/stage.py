@@ -11,18 +11,18 @@ import xarray as xr
 from swsr.checkpoint import Card, file_digest, load_network
 from swsr.components import is_component, mirror_signs
 from swsr.geometry import Geometry
-from swsr.joint import NetworkJoint
-from swsr.networks import Network, build_network
+from swsr.networks.build import Network, build_network
+from swsr.networks.joint import NetworkJoint
 from swsr.patches import Samples
-from swsr.pretrained import read_first_layer
 from swsr.provenance import compression_of, filter_of, version
 from swsr.run import Run
 from swsr.scaling import Scaling
 from swsr.schema import Spacing
 from swsr.settings import Filter, Set, Train2d, TrainFrom, TrainStage, read_stage_settings
-from swsr.training import Trainer
-from swsr.training_result import check_ranks, fit_and_write, report_to
-from swsr.transfer import start_first_layer
+from swsr.training.pretrained import read_first_layer
+from swsr.training.result import check_ranks, fit_and_write, report_to
+from swsr.training.trainer import Trainer
+from swsr.training.transfer import start_first_layer
 from swsr.zarr_io import Cache, StoredFrames, chunk_frames, input_digests, open_frames
 
 
@@ -64,7 +64,7 @@ def train(
         Manifests of the training series, in the same order: what the network reads, and the
         frames that it should give.
     output
-        Gets what `training_result.fit_and_write` writes.
+        Gets what `result.fit_and_write` writes.
     start
         Trained networks that the parts of a joint network start from, a trained network that all
         of a network starts from, or the file that the first layer of a 2D network starts from;

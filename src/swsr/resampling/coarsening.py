@@ -11,9 +11,9 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
-from swsr import bicubic
 from swsr.geometry import Frames, Geometry
 from swsr.grids import Grid
+from swsr.resampling import bicubic
 from swsr.settings import Filter
 
 

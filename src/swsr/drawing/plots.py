@@ -9,8 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from swsr.atomic import atomic_path
-from swsr.charts import STYLES
-from swsr.tables import LABELS
+from swsr.drawing.charts import STYLES
+from swsr.evaluation.tables import LABELS
 
 mpl.use("Agg")
 

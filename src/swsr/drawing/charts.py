@@ -17,7 +17,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from swsr.maps import Colours
+from swsr.drawing.maps import Colours
 
 # Colour, dashes and width: lines are told apart without colour, too.
 STYLES: dict[str, dict[str, Any]] = {

@@ -12,13 +12,13 @@ import torch
 from swsr import communication
 from swsr.atomic import write_text
 from swsr.checkpoint import Card, Checkpoints, save_network
-from swsr.event_file import EventFile
 from swsr.model_card import model_card
-from swsr.networks import count_parameters
+from swsr.networks.build import count_parameters
 from swsr.provenance import code, packages
 from swsr.run import Run, report_epochs
 from swsr.settings import Train
-from swsr.training import Trainer
+from swsr.training.event_file import EventFile
+from swsr.training.trainer import Trainer
 
 _LEAST_GAIN_DB = 0.02
 """A gain below is none."""

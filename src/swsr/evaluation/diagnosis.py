@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from swsr import physics
-from swsr.coarsening import Coarsening
+from swsr.evaluation import physics
+from swsr.evaluation.spectra import Modes, coherence, distance_db, effective_resolution, holds_power
 from swsr.geometry import Geometry
 from swsr.grids import Grid, area_mean
 from swsr.provenance import compression_of, filter_of
-from swsr.spectra import Modes, coherence, distance_db, effective_resolution, holds_power
+from swsr.resampling.coarsening import Coarsening
 from swsr.zarr_io import frames_at_once
 
 COHERENT = 0.5

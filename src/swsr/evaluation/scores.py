@@ -10,11 +10,11 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from swsr import metrics
+from swsr.evaluation import metrics
 from swsr.grids import Grid
+from swsr.networks.study import TRIM_POINTS
 from swsr.scaling import Scaling
 from swsr.settings import PACK_FRAMES
-from swsr.study_networks import TRIM_POINTS
 from swsr.zarr_io import frames_at_once, stack_variables
 
 MARGIN = PACK_FRAMES // 2

@@ -13,8 +13,8 @@ from skimage import data
 from skimage.color import rgb2gray
 from sklearn.datasets import load_sample_images
 
-from swsr import bicubic
 from swsr.geometry import Frames, Geometry
+from swsr.resampling import bicubic
 from swsr.settings import IMAGE_TILE_POINTS
 
 Images: TypeAlias = dict[str, Frames]

@@ -14,8 +14,7 @@ import os
 
 from torch import Tensor, nn
 
-from swsr.bicubic import resize
-from swsr.layers import (
+from swsr.networks.layers import (
     CORRECTION,
     Reach,
     anomalies,
@@ -25,8 +24,9 @@ from swsr.layers import (
     initialise_as_keras,
     inner,
 )
+from swsr.networks.upsampling import Upsampling
+from swsr.resampling.bicubic import resize
 from swsr.settings import PACK_FRAMES
-from swsr.upsampling import Upsampling
 
 TRIM_POINTS = 2
 """Points that the two unpadded layers of the study's 3D network take off each side of a frame."""
@@ -98,7 +98,7 @@ class Network2d(nn.Module):
     def _compute(self, given: Tensor) -> Tensor:
         """The layers, on a GPU by kernels made for them if they are asked for."""
         if given.is_cuda and os.environ.get(_FUSED):
-            from swsr import fused_2d  # Triton, which torch for CUDA brings
+            from swsr.networks import fused_2d
 
             if fused_2d.fits(given):
                 return fused_2d.compute(given, self.layers)

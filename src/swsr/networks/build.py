@@ -7,16 +7,16 @@ Every network maps a batch of frames scaled to [0, 1], with variables as channel
 - joint: (n, variables, 5, lat, lon) -> (n, variables, scale * lat, scale * lon), see `joint`
 
 `study_2d` and `study_3d`, and `skip_2d` and `skip_3d`, which are the same layers with skips, stand
-in `study_networks`; other layers of ours in `residual`; networks of others, to compare with, in
+in `study`; other layers of ours in `residual`; networks of others, to compare with, in
 `baselines`.
 """
 
 from torch import nn
 
-from swsr.baselines import Edsr, Fsrcnn, Srcnn
-from swsr.joint import NetworkJoint
-from swsr.residual import Fusion3d, SubPixel2d
-from swsr.study_networks import Network2d, Network3d
+from swsr.networks.baselines import Edsr, Fsrcnn, Srcnn
+from swsr.networks.joint import NetworkJoint
+from swsr.networks.residual import Fusion3d, SubPixel2d
+from swsr.networks.study import Network2d, Network3d
 
 Network = Network2d | Network3d | NetworkJoint | SubPixel2d | Fusion3d | Srcnn | Fsrcnn | Edsr
 

@@ -27,10 +27,10 @@ from google.protobuf.message import DecodeError
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from swsr.caffe import read_blobs
 from swsr.checkpoint import load_network
 from swsr.settings import FSRCNN_STARTS
-from swsr.transfer import FILTERS, WIDTH, FirstLayer, first_layer
+from swsr.training.caffe import read_blobs
+from swsr.training.transfer import FILTERS, WIDTH, FirstLayer, first_layer
 
 _CHANNELS = (1, 3)
 """Of the pictures that published networks read: luminance, or R, G and B."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from swsr.gate import FIGURES, Verdict, split_key
+from swsr.evaluation.gate import FIGURES, Verdict, split_key
 from swsr.settings import INTERPOLATIONS
 
 LABELS = {

@@ -28,8 +28,8 @@ import numpy as np
 import xarray as xr
 from scipy.linalg import eigh
 
-from swsr.coarsening import Coarsening
 from swsr.geometry import Geometry
+from swsr.resampling.coarsening import Coarsening
 
 
 class Constraint:

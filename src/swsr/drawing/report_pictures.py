@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from swsr import charts, pictures
-from swsr.evaluated import Evaluated
+from swsr.drawing import charts, pictures
+from swsr.drawing.maps import spans_globe
+from swsr.drawing.pictures import FILM_FRAMES, Picture, Shown
+from swsr.drawing.plots import time_text
+from swsr.evaluation.evaluated import Evaluated
+from swsr.evaluation.tables import LABELS
 from swsr.grids import Grid
-from swsr.maps import spans_globe
-from swsr.pictures import FILM_FRAMES, Picture, Shown
-from swsr.plots import time_text
-from swsr.tables import LABELS
 
 SHOWN = {
     "ground truth": "truth",

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
+from swsr.networks.study import Network2d, Network3d
 from swsr.settings import PACK_FRAMES
-from swsr.study_networks import Network2d, Network3d
 
 
 def pack_frames(frames: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Maps, curves and pictures of frames and figures."""

@@ -1,0 +1,1 @@
+"""The networks: the study's, ours, and those to compare with."""

@@ -1,0 +1,1 @@
+"""From one grid to another: interpolation, coarse copies, and what is consistent with them."""

@@ -1,0 +1,1 @@
+"""How networks are trained: samples, steps, losses, first layers from elsewhere, results."""
