@@ -7,7 +7,8 @@ import pandas as pd
 import xarray as xr
 
 from swsr.evaluation import tables
-from swsr.evaluation.diagnosis import diagnose, figures
+from swsr.evaluation.diagnosis import diagnose
+from swsr.evaluation.figures import figures
 from swsr.evaluation.gate import judge
 from swsr.evaluation.scores import Figures, Pair, fill, mean_over_frames, nested, score_frames
 from swsr.evaluation.spectra import make_modes

@@ -6,8 +6,10 @@ import pytest
 import xarray as xr
 from tiny import tiny_frames
 
-from swsr.evaluation.diagnosis import Diagnosis, diagnose, figures, find_roles
+from swsr.evaluation.diagnosis import Diagnosis, diagnose
+from swsr.evaluation.figures import figures
 from swsr.evaluation.gate import FIGURES
+from swsr.evaluation.roles import find_roles
 from swsr.evaluation.scores import align, mean_over_frames
 from swsr.evaluation.spectra import make_modes
 from swsr.geometry import Geometry

@@ -1,4 +1,4 @@
-"""What a result is worth as physics: a row of figures and spectra per frame, then of all frames.
+"""What a result is worth as physics: a row of figures and spectra per frame.
 
 Only whole frames on the truth's grid are diagnosed: of frames without their border neither spectra
 nor global means, seam or poles are known.
@@ -12,18 +12,13 @@ import pandas as pd
 import xarray as xr
 
 from swsr.evaluation import physics
-from swsr.evaluation.spectra import Modes, coherence, distance_db, effective_resolution, holds_power
+from swsr.evaluation.roles import find_roles
+from swsr.evaluation.spectra import Modes
 from swsr.geometry import Geometry
 from swsr.grids import Grid, area_mean
 from swsr.provenance import compression_of, filter_of
 from swsr.resampling.coarsening import Coarsening
 from swsr.zarr_io import frames_at_once
-
-COHERENT = 0.5
-"""Coherence with the truth down to which a scale counts as resolved."""
-
-LEAST_SHARE = 1e-6
-"""Of the variance: scales that hold less of it are not compared."""
 
 EDGE_POINTS = 2
 """Width of what counts as seam and as pole, in points on each side."""
@@ -37,41 +32,11 @@ RATIOS = {
 }
 """Figure -> mean squares, over all frames, of whose ratio it is the root."""
 
-_ROLES = {
-    "vorticity": ("atmosphere_relative_vorticity", "ocean_relative_vorticity"),
-    "depth": (),
-    "u": ("eastward_wind", "x_wind", "eastward_sea_water_velocity", "sea_water_x_velocity"),
-    "v": ("northward_wind", "y_wind", "northward_sea_water_velocity", "sea_water_y_velocity"),
-}
-"""Parts of a shallow-water flow, known by these names or by CF standard names."""
-
-_OTHER_NAMES = {"depth": ("h", "height")}
-"""As files of shallow-water models and of The Well have it."""
-
-_UNITS = {
-    "vorticity": ("s-1", "s**-1", "1/s", "s^-1"),
-    "depth": ("m", "metre", "meter"),
-    "u": ("m s-1", "m/s", "m s**-1", "m s^-1"),
-    "v": ("m s-1", "m/s", "m s**-1", "m s^-1"),
-}
-
 SPECTRA_FRAMES = 1000
 """Of a series, evenly spread, that have spectra at most: what is kept of them does not grow on."""
 
 Fields = Mapping[str, np.ndarray]
 """Variable -> (n, lat, lon)."""
-
-
-def find_roles(frames: xr.Dataset) -> dict[str, str]:
-    """Which variable is vorticity, depth, u and v, where there is one in the unit of that role."""
-    roles: dict[str, str] = {}
-    for role, standard_names in _ROLES.items():
-        for name, variable in frames.data_vars.items():
-            named = name == role or name in _OTHER_NAMES.get(role, ())
-            known = named or variable.attrs.get("standard_name") in standard_names
-            if known and variable.attrs.get("units") in _UNITS[role]:
-                roles.setdefault(role, str(name))
-    return roles
 
 
 @dataclass(frozen=True)
@@ -269,57 +234,6 @@ def _spectra(
         rotation = amplitudes[roles["vorticity"]]
         halves = [modes.power(part, part) / 2 for part in rotation]
         yield "enstrophy", np.concatenate([np.stack(halves), unknown])
-
-
-def figures(diagnosis: Diagnosis, modes: Modes | None) -> dict[str, float | None]:
-    """The figures of a result over all of its frames; None where a figure is not known.
-
-    Of each variable `resolution_km_*` and `spectrum_db_*`, from mean spectra, and the `RATIOS`; of
-    mass, energy, enstrophy and kinetic energy the mean deviation from the truth as a share, of the
-    first three also how much more they drift than in the truth. A share of nothing is not known.
-    """
-    found: dict[str, float | None] = {}
-    for name in outer_labels(diagnosis.squares):
-        squares = diagnosis.squares[name]
-        for key, (above, below) in RATIOS.items():
-            if key == "consistency" and above not in squares:  # of compressed input
-                continue
-            known = above in squares and squares[below].sum() > 0
-            ratio = squares[above].sum() / squares[below].sum() if known else None
-            found[f"{key}_{name}"] = None if ratio is None else float(np.sqrt(ratio))
-        found[f"spectrum_db_{name}"] = found[f"resolution_km_{name}"] = None
-        if modes is not None:
-            means = diagnosis.spectra[name].mean(axis=1)
-            # Where the truth has nothing, what a result has is noise beside it.
-            counted = holds_power(means[1], LEAST_SHARE)
-            power, truth, shared = means[:, counted]
-            found[f"spectrum_db_{name}"] = distance_db(power, truth)
-            length = effective_resolution(
-                modes.lengths_m[counted], coherence(shared, power, truth), COHERENT
-            )
-            found[f"resolution_km_{name}"] = length / 1000 if length else None
-    return found | _invariants(diagnosis)
-
-
-@np.errstate(divide="ignore", invalid="ignore")
-def _invariants(diagnosis: Diagnosis) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
-    for key in outer_labels(diagnosis.means):
-        means = pd.DataFrame(diagnosis.means[key])
-        found[key] = _known(np.mean(means["result"] / means["truth"]) - 1)
-        drifts = [
-            physics.drift(each["result"].to_numpy()) - physics.drift(each["truth"].to_numpy())
-            for _, each in means.groupby("series")
-        ]
-        found[f"{key}_drift"] = _known(np.mean(drifts))
-    if "kinetic energy" in diagnosis.spectra:
-        power, truth, _ = diagnosis.spectra["kinetic energy"].sum(axis=2)
-        found["kinetic_energy"] = _known(np.mean(power / truth) - 1)
-    return found
-
-
-def _known(value: np.floating) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def outer_labels(table: pd.DataFrame) -> list[str]:

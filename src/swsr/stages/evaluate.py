@@ -14,7 +14,8 @@ from swsr.atomic import write_text
 from swsr.checkpoint import Card, load_network
 from swsr.drawing import plots
 from swsr.evaluation import tables
-from swsr.evaluation.diagnosis import Diagnosis, diagnose, figures, outer_labels
+from swsr.evaluation.diagnosis import Diagnosis, diagnose, outer_labels
+from swsr.evaluation.figures import figures
 from swsr.evaluation.gate import judge
 from swsr.evaluation.scores import (
     MARGIN,

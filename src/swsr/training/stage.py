@@ -1,49 +1,25 @@
 """What trainings on frames share: frames -> samples -> trained network, figures, history."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
-import xarray as xr
 
 from swsr.checkpoint import Card, file_digest, load_network
-from swsr.components import is_component, mirror_signs
-from swsr.geometry import Geometry
 from swsr.networks.build import Network, build_network
 from swsr.networks.joint import NetworkJoint
 from swsr.patches import Samples
-from swsr.provenance import compression_of, filter_of, version
+from swsr.provenance import version
 from swsr.run import Run
 from swsr.scaling import Scaling
-from swsr.schema import Spacing
-from swsr.settings import Filter, Set, Train2d, TrainFrom, TrainStage, read_stage_settings
+from swsr.settings import Train2d, TrainFrom, TrainStage, read_stage_settings
 from swsr.training.pretrained import read_first_layer
 from swsr.training.result import check_ranks, fit_and_write, report_to
+from swsr.training.series import Series, fit_scaling, open_series
 from swsr.training.trainer import Trainer
 from swsr.training.transfer import start_first_layer
-from swsr.zarr_io import Cache, StoredFrames, chunk_frames, input_digests, open_frames
-
-
-@dataclass(frozen=True)
-class Series:
-    """Frames of the training series, in physical units, read when needed.
-
-    `sets` has, for each set, a source per series; `chunk` is the number of frames in a chunk;
-    `compression` the codec, quality and scale that the frames went through, if any, and `filter`
-    what made them coarser.
-    """
-
-    variables: tuple[str, ...]
-    units: tuple[str, ...]
-    geometry: Geometry
-    mirror_signs: tuple[tuple[int, int], ...]
-    spacing: Spacing
-    chunk: int
-    compression: dict[str, Any] | None
-    filter: Filter
-    sets: dict[Set, tuple[StoredFrames, ...]]
+from swsr.zarr_io import Cache, input_digests
 
 
 def train(
@@ -79,11 +55,11 @@ def train(
     choices = read_stage_settings(settings, TrainStage)
     check_ranks(choices.train, run)
     cache = Cache(run.cache_mb * 2**20)
-    low, high = _open(inputs, choices, cache), _open(truths, choices, cache)
+    low, high = (open_series(paths, choices.split, cache) for paths in (inputs, truths))
     if low.variables != high.variables:
         raise ValueError(f"{inputs[0]}: variables {low.variables}, but truth has {high.variables}")
     _check_patch(choices, low)
-    scaling = _fit_scaling(high, run)
+    scaling = fit_scaling(high, run)
     trainer = _trainer(choices, low, high, scaling, output, run)
     for path in start:
         _start_from(path, trainer.network, choices, low.variables, run)
@@ -220,96 +196,3 @@ def _card(choices: TrainStage, low: Series, scaling: Scaling, digests: dict[str,
         vectors=low.geometry.vectors,
         filter=low.filter,
     )
-
-
-def _open(manifests: Sequence[Path], choices: TrainStage, cache: Cache) -> Series:
-    sets: dict[Set, list[StoredFrames]] = {"train": [], "validation": []}
-    first = open_frames(manifests[0])
-    names = tuple(map(str, first.data_vars))
-    for manifest in manifests:
-        dataset = open_frames(manifest)
-        kinds = (
-            ("variables and units", _units),
-            ("grid", _grid),
-            ("edges", _edges),
-            ("components of vectors", _components),
-        )
-        for what, describe in kinds:
-            ours, theirs = describe(dataset), describe(first)
-            if ours != theirs:
-                raise ValueError(
-                    f"{manifest}: its {what} {ours} are not those of {manifests[0]}, {theirs}"
-                )
-        ranges = choices.split.ranges(dataset.sizes["time"])
-        for name, parts in sets.items():
-            parts.append(StoredFrames(dataset, names, ranges[name], cache))
-    _check_components(manifests[0], first)
-    return Series(
-        names,
-        tuple(_units(first).values()),
-        Geometry.of(first),
-        tuple(mirror_signs(variable) for variable in first.data_vars.values()),
-        Spacing.of(first),
-        chunk_frames(first),
-        _compression(first),
-        filter_of(first.attrs),
-        {name: tuple(parts) for name, parts in sets.items()},
-    )
-
-
-def _check_components(manifest: Path, dataset: xr.Dataset) -> None:
-    """A store keeps what was known when it was made, and results differ with it."""
-    now = tuple(map(is_component, dataset.data_vars.values()))
-    if now != Geometry.of(dataset).vectors:
-        raise ValueError(
-            f"{manifest}: an earlier version made it, which took other variables for components of "
-            "vectors: run again with --forcerun extract"
-        )
-
-
-def _units(dataset: xr.Dataset) -> dict[str, str]:
-    return {str(name): str(dataset[name].attrs.get("units", "1")) for name in dataset.data_vars}
-
-
-def _edges(dataset: xr.Dataset) -> tuple[str, str]:
-    geometry = Geometry.of(dataset)
-    return geometry.lat, geometry.lon
-
-
-def _components(dataset: xr.Dataset) -> list[str]:
-    return list(dataset.attrs["vectors"])
-
-
-def _compression(dataset: xr.Dataset) -> dict[str, Any] | None:
-    """What of it all series share."""
-    found = compression_of(dataset.attrs)
-    return found and {key: found[key] for key in ("codec", "quality", "scale")}
-
-
-def _grid(dataset: xr.Dataset) -> tuple[int, int]:
-    return dataset.sizes["lat"], dataset.sizes["lon"]
-
-
-def _fit_scaling(high: Series, run: Run) -> Scaling:
-    """The limits of each variable over the training frames; ranks share the reading."""
-    blocks = [
-        (part, first)
-        for part in high.sets["train"]
-        for first in range(0, part.shape[0], high.chunk)
-    ]
-    # Each rank fills its own rows, so that their sum is everybody's table.
-    table = torch.zeros(len(blocks), 2, len(high.variables), dtype=torch.float64)
-    for index in run.communicator.share(len(blocks)):
-        part, first = blocks[index]
-        block = part[first : first + high.chunk]
-        for column, limit in enumerate((block.min, block.max)):
-            table[index, column] = torch.from_numpy(limit(axis=(0, 2, 3)))
-    limits = run.communicator.sum(table).numpy()
-    lowest, highest = limits[:, 0].min(axis=0), limits[:, 1].max(axis=0)
-    for name, low, most in zip(high.variables, lowest, highest, strict=True):
-        if not most > low:
-            raise ValueError(
-                f"{name} is {low:g} everywhere in the training frames: it cannot be scaled; leave "
-                "it out of source.variables"
-            )
-    return Scaling(lowest, highest)

@@ -1,0 +1,223 @@
+"""The command line: what subcommands there are, what they take, and what a user gave."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from swsr import __version__
+
+_ONE: dict[str, Any] = {"type": Path, "metavar": "PATH"}
+_MANY: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "PATH"}
+_PATHS: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "NAME=PATH"}
+_OPTIONAL: dict[str, Any] = {"type": Path, "required": False, "metavar": "PATH"}
+_OPTIONALS: dict[str, Any] = _MANY | {"required": False}
+_SAMPLE: dict[str, Any] = {"type": int, "required": False, "metavar": "NUMBER"}
+_SWITCH: dict[str, Any] = {"action": "store_true", "required": False}
+_WORDS: dict[str, Any] = {"type": str, "nargs": "+", "metavar": "NAME=WORD"}
+
+# Summary, and arguments as those of the stage's function.
+STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
+    "simulate": (
+        "run the embedded shallow-water simulation to NetCDF",
+        {"settings": _ONE, "seed": {"type": int}, "output": _ONE},
+    ),
+    "extract": (
+        "extract checked frames from files to Zarr",
+        {"settings": _ONE, "files": _MANY, "sample": _SAMPLE, "output": _ONE},
+    ),
+    "downscale": (
+        "make low-resolution frames, and compress them",
+        {"settings": _ONE, "high": _ONE, "output": _ONE},
+    ),
+    "upscale": (
+        "interpolate low-resolution frames back to the high grid",
+        {"settings": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
+    ),
+    "upscale_spectral": (
+        "interpolate them by spherical harmonics or waves: a baseline",
+        {"settings": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
+    ),
+    "pretrain_2d": (
+        "train the 2D network on natural images, for its first layer",
+        {"settings": _ONE, "output": _ONE},
+    ),
+    "train_2d": (
+        "train the 2D network",
+        {"settings": _ONE, "low": _MANY, "high": _MANY, "start": _OPTIONAL, "output": _ONE},
+    ),
+    "infer_2d": (
+        "super-resolve a series with the 2D network",
+        {"network": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
+    ),
+    "train_3d": (
+        "train the 3D network",
+        {"settings": _ONE, "frames": _MANY, "high": _MANY, "start": _OPTIONAL, "output": _ONE},
+    ),
+    "infer_3d": (
+        "sharpen a series with the 3D network",
+        {"network": _ONE, "frames": _ONE, "output": _ONE},
+    ),
+    "train_joint": (
+        "train a 2D and a 3D network as one",
+        {"settings": _ONE, "low": _MANY, "high": _MANY, "start": _OPTIONALS, "output": _ONE},
+    ),
+    "infer_joint": (
+        "super-resolve a series with both as one",
+        {"network": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
+    ),
+    "constrain": (
+        "make frames of a network consistent with the low-resolution ones",
+        {"settings": _ONE, "frames": _ONE, "low": _ONE, "output": _ONE},
+    ),
+    "evaluate": (
+        "compare all methods with the truth",
+        {
+            "settings": _ONE,
+            "stores": _PATHS,
+            "series": _WORDS,
+            "network": _ONE,
+            "training": _PATHS,
+            "output": _ONE,
+        },
+    ),
+    "apply": (
+        "super-resolve frames that have no truth: apply NETWORK_2D COARSE FINE",
+        {
+            "network": {"type": Path, "help": "a trained 2D or joint network, network.safetensors"},
+            "coarse": {"type": Path, "help": "a file, a folder, or a quoted pattern of files"},
+            "output": {"type": Path, "help": "the result: a name that ends with .zarr or .nc"},
+            "then": _OPTIONAL | {"help": "a 3D network that was trained on results of that 2D one"},
+            "consistent": _SWITCH
+            | {"help": "change results so that their low-resolution copies are the coarse frames"},
+            "settings": _OPTIONAL
+            | {"help": "how files are read, by the workflow; default: told by content"},
+        },
+    ),
+    "report": (
+        "write all that was found to one HTML page",
+        {
+            "stores": _PATHS,
+            "series": _WORDS,
+            "evaluation": _ONE,
+            "training": _PATHS,
+            "study": _ONE,
+            "output": _ONE,
+        },
+    ),
+    "compare": (
+        "put the figures of several studies side by side",
+        {"evaluations": _PATHS, "training": _PATHS, "output": _ONE},
+    ),
+}
+
+_BY_PLACE = {"apply": ("network", "coarse", "output")}
+"""Arguments of stages that are told by their place, and not by a name."""
+
+# Commands that answer a question and have no rule: function, summary, arguments; what it returns is
+# printed.
+TOOLS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
+    "export": (
+        "export",
+        "write a trained network as ONNX, for programs without torch",
+        {
+            "network": {"type": Path, "metavar": "NETWORK"},
+            "output": {"type": Path, "metavar": "FILE.onnx"},
+        },
+    ),
+    "inspect": (
+        "inspect",
+        "say what is in files, and how a config reads them",
+        {
+            "files": {"type": Path, "nargs": "+", "metavar": "FILE"},
+            "--format": {"metavar": "NAME", "help": "as source.format; default: told by content"},
+        },
+    ),
+    "verify": (
+        "verify",
+        "say how good a result is where there is a truth: verify COARSE FINE TRUTH",
+        {
+            "coarse": {"type": Path, "help": "what the result was made of: a file or a pattern"},
+            "fine": {"type": Path, "help": "the result, of `apply` or of anything else"},
+            "truth": {"type": Path, "help": "frames on the same grid"},
+            "--filter": {
+                "dest": "filter_name",
+                "choices": ("bicubic", "mean"),
+                "default": "bicubic",
+                "help": "which made, or would make, the coarse frames; default: bicubic",
+            },
+        },
+    ),
+    "status": (
+        "describe",
+        "show how far a study is, also while it runs: done, running, failed, waiting",
+        {"study": {"type": Path, "metavar": "PATH", "help": "its folder, results/STUDY"}},
+    ),
+}
+
+
+def parse(arguments: list[str] | None, description: str) -> dict[str, Any]:
+    """Name and arguments of the stage or tool that is asked for, and of a stage its `flags`.
+
+    `description` heads the help; what is wrong ends the program, in one line.
+    """
+    parser = argparse.ArgumentParser(prog="swsr", description=description)
+    parser.add_argument("--version", action="version", version=__version__)
+    stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
+    for stage, (summary, names) in STAGES.items():
+        command = stages.add_parser(stage, help=summary, description=summary)
+        for name, kind in names.items():
+            if name in _BY_PLACE.get(stage, ()):
+                command.add_argument(name, **kind)
+            else:
+                command.add_argument(f"--{name}", **({"required": True} | kind))
+        _add_flags(command)
+    for tool, (_, summary, given) in TOOLS.items():
+        command = stages.add_parser(tool, help=summary, description=summary)
+        for name, kind in given.items():
+            command.add_argument(name, **kind)
+    options = vars(parser.parse_args(arguments))
+    if options["stage"] in TOOLS:
+        return options
+    names = STAGES[options["stage"]][1]
+    for name, kind in names.items():
+        if kind in (_PATHS, _WORDS):
+            options[name] = _as_mapping(parser, name, options[name], kind["type"])
+    flags = {name: value for name, value in options.items() if name not in (*names, "stage")}
+    return {name: options[name] for name in (*names, "stage")} | {"flags": flags}
+
+
+def _add_flags(command: argparse.ArgumentParser) -> None:
+    how = command.add_argument_group("how to run, without effect on the result")
+    how.add_argument("--log", type=Path, metavar="PATH", help="file for the log")
+    how.add_argument(
+        "--communication", choices=["none", "horovod", "torch", "mpi"], default="none",
+        help="what ranks communicate by",
+    )  # fmt: skip
+    how.add_argument(
+        "--studies", type=Path, metavar="PATH",
+        help="folder of studies from which an equal result is taken over; default: none is",
+    )  # fmt: skip
+    how.add_argument("--ranks", type=int, default=1, help="ranks that the launcher starts")
+    how.add_argument("--threads", type=int, help="threads of each rank; default: all cores")
+    how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    how.add_argument(
+        "--window-points", type=int, default=512, help="side of a window of inference, input points"
+    )
+    how.add_argument(
+        "--cache-mb",
+        type=int,
+        default=4096,
+        help="frames that a training rank keeps in memory",
+    )
+
+
+def _as_mapping(
+    parser: argparse.ArgumentParser, name: str, pairs: list[Any], kind: type
+) -> dict[str, Any]:
+    mapping = {}
+    for pair in map(str, pairs):
+        key, equals, value = pair.partition("=")
+        if not equals:
+            parser.error(f"--{name}: {pair!r} is not of the form name=value")
+        mapping[key] = kind(value)
+    return mapping

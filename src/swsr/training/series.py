@@ -1,0 +1,144 @@
+"""The series that a training reads, and their range."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import xarray as xr
+
+from swsr.components import is_component, mirror_signs
+from swsr.geometry import Geometry
+from swsr.provenance import compression_of, filter_of
+from swsr.run import Run
+from swsr.scaling import Scaling
+from swsr.schema import Spacing
+from swsr.settings import Filter, Set, Split
+from swsr.zarr_io import Cache, StoredFrames, chunk_frames, open_frames
+
+
+@dataclass(frozen=True)
+class Series:
+    """Frames of the training series, in physical units, read when needed.
+
+    `sets` has, for each set, a source per series; `chunk` is the number of frames in a chunk;
+    `compression` the codec, quality and scale that the frames went through, if any, and `filter`
+    what made them coarser.
+    """
+
+    variables: tuple[str, ...]
+    units: tuple[str, ...]
+    geometry: Geometry
+    mirror_signs: tuple[tuple[int, int], ...]
+    spacing: Spacing
+    chunk: int
+    compression: dict[str, Any] | None
+    filter: Filter
+    sets: dict[Set, tuple[StoredFrames, ...]]
+
+
+def open_series(manifests: Sequence[Path], split: Split, cache: Cache) -> Series:
+    """The frames of these stores that train and validate.
+
+    Raises
+    ------
+    ValueError
+        When stores differ in variables, units, grid or edges, or have too few frames.
+    """
+    sets: dict[Set, list[StoredFrames]] = {"train": [], "validation": []}
+    first = open_frames(manifests[0])
+    names = tuple(map(str, first.data_vars))
+    for manifest in manifests:
+        dataset = open_frames(manifest)
+        kinds = (
+            ("variables and units", _units),
+            ("grid", _grid),
+            ("edges", _edges),
+            ("components of vectors", _components),
+        )
+        for what, describe in kinds:
+            ours, theirs = describe(dataset), describe(first)
+            if ours != theirs:
+                raise ValueError(
+                    f"{manifest}: its {what} {ours} are not those of {manifests[0]}, {theirs}"
+                )
+        ranges = split.ranges(dataset.sizes["time"])
+        for name, parts in sets.items():
+            parts.append(StoredFrames(dataset, names, ranges[name], cache))
+    _check_components(manifests[0], first)
+    return Series(
+        names,
+        tuple(_units(first).values()),
+        Geometry.of(first),
+        tuple(mirror_signs(variable) for variable in first.data_vars.values()),
+        Spacing.of(first),
+        chunk_frames(first),
+        _compression(first),
+        filter_of(first.attrs),
+        {name: tuple(parts) for name, parts in sets.items()},
+    )
+
+
+def _check_components(manifest: Path, dataset: xr.Dataset) -> None:
+    """A store keeps what was known when it was made, and results differ with it."""
+    now = tuple(map(is_component, dataset.data_vars.values()))
+    if now != Geometry.of(dataset).vectors:
+        raise ValueError(
+            f"{manifest}: an earlier version made it, which took other variables for components of "
+            "vectors: run again with --forcerun extract"
+        )
+
+
+def _units(dataset: xr.Dataset) -> dict[str, str]:
+    return {str(name): str(dataset[name].attrs.get("units", "1")) for name in dataset.data_vars}
+
+
+def _edges(dataset: xr.Dataset) -> tuple[str, str]:
+    geometry = Geometry.of(dataset)
+    return geometry.lat, geometry.lon
+
+
+def _components(dataset: xr.Dataset) -> list[str]:
+    return list(dataset.attrs["vectors"])
+
+
+def _compression(dataset: xr.Dataset) -> dict[str, Any] | None:
+    """What of it all series share."""
+    found = compression_of(dataset.attrs)
+    return found and {key: found[key] for key in ("codec", "quality", "scale")}
+
+
+def _grid(dataset: xr.Dataset) -> tuple[int, int]:
+    return dataset.sizes["lat"], dataset.sizes["lon"]
+
+
+def fit_scaling(high: Series, run: Run) -> Scaling:
+    """The limits of each variable over the training frames; ranks share the reading.
+
+    Raises
+    ------
+    ValueError
+        When a variable is constant.
+    """
+    blocks = [
+        (part, first)
+        for part in high.sets["train"]
+        for first in range(0, part.shape[0], high.chunk)
+    ]
+    # Each rank fills its own rows, so that their sum is everybody's table.
+    table = torch.zeros(len(blocks), 2, len(high.variables), dtype=torch.float64)
+    for index in run.communicator.share(len(blocks)):
+        part, first = blocks[index]
+        block = part[first : first + high.chunk]
+        for column, limit in enumerate((block.min, block.max)):
+            table[index, column] = torch.from_numpy(limit(axis=(0, 2, 3)))
+    limits = run.communicator.sum(table).numpy()
+    lowest, highest = limits[:, 0].min(axis=0), limits[:, 1].max(axis=0)
+    for name, low, most in zip(high.variables, lowest, highest, strict=True):
+        if not most > low:
+            raise ValueError(
+                f"{name} is {low:g} everywhere in the training frames: it cannot be scaled; leave "
+                "it out of source.variables"
+            )
+    return Scaling(lowest, highest)
