@@ -69,6 +69,8 @@ def _check_series(settings: Settings, name: str, frames: xr.Dataset, origin: str
         return
     settings.effective_split.ranges(frames.sizes["time"])
     settings.check_patches(min(frames.sizes["lat"], frames.sizes["lon"]), origin)
+    if Geometry.detect(frames, settings.source.periodic).lat == "pole":
+        settings.check_latitudes(frames.sizes["lat"], origin)
 
 
 def _check_waves(settings: Settings, frames: xr.Dataset, origin: str) -> None:

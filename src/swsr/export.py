@@ -27,7 +27,7 @@ OPSET = 18
 class PhysicalNetwork(nn.Module):
     """A network with its scaling before and after it: values in the units of the variables.
 
-    Reads and gives what `networks` says, the frames with `reach.margin` more points on each side.
+    Reads and gives what `networks.build` says, frames with `reach.margin` more points on each side.
     """
 
     def __init__(self, network: Network, card: Card) -> None:

@@ -74,20 +74,31 @@ class Grid:
         """Share of the area of a point at each latitude, with a mean of one: (num_lat,).
 
         On the whole sphere the weights of the quadrature (Gauss-Legendre, or the one that is exact
-        for polynomials in sin(lat) on the regular grid); elsewhere in degrees the area between the
-        parallels half-way to the neighbours; in a plane their distance, all alike where it is even.
-        Points of one latitude count alike.
+        for polynomials in sin(lat) on the regular grid); elsewhere `areas`.
         """
-        if self.spacing:
-            weights = _quadrature(len(self.lat), self.spacing)[1]
-        elif self.in_degrees:
+        if not self.spacing:
+            return self.areas
+        weights = _quadrature(len(self.lat), self.spacing)[1]
+        return weights / weights.mean()
+
+    @cached_property
+    def areas(self) -> np.ndarray:
+        """Area of the cell of a point at each latitude, with a mean of one: (num_lat,).
+
+        In degrees between the parallels half-way to the neighbours, the outermost cells of a globe
+        up to the poles; in a plane their distance, all alike where it is even. Points of one
+        latitude count alike.
+        """
+        if self.in_degrees:
             middles = (self.lat[1:] + self.lat[:-1]) / 2
             first, last = 2 * self.lat[0] - middles[0], 2 * self.lat[-1] - middles[-1]
+            if self.geometry.lat == "pole":
+                first, last = -90.0, 90.0
             edges = np.clip([first, *middles, last], -90, 90)
-            weights = np.diff(np.sin(np.radians(edges)))
+            areas = np.diff(np.sin(np.radians(edges)))
         else:
-            weights = np.ones(len(self.lat)) if _are_even(self.lat) else np.gradient(self.lat)
-        return weights / weights.mean()
+            areas = np.ones(len(self.lat)) if _are_even(self.lat) else np.gradient(self.lat)
+        return areas / areas.mean()
 
     def resolves_as(self, other: Self) -> bool:
         """Whether waves on another grid of this size are as long as on this one."""

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny import make_stores, mpirun, read_json, tiny_frames, train, weights
+from tiny import make_raw, make_stores, mpirun, read_json, tiny_frames, train, weights
+
+from swsr.checkpoint import load_network
 
 pytestmark = pytest.mark.usefixtures("raw")
 
@@ -48,6 +50,18 @@ def test_two_ranks_train_the_network_of_one(stores, alone, tmp_path, name, stage
     ours = weights(tmp_path / "network.safetensors")
     for key, theirs in weights(alone / stage / "network.safetensors").items():
         torch.testing.assert_close(ours[key], theirs, atol=TOLERANCE, rtol=0)
+
+
+def test_card_knows_what_made_frames_coarser(tmp_path):
+    """Also that of a network for interpolated frames: so do stores, from one to the next."""
+    stores = make_stores(tmp_path, tiny_frames(), filter="mean")
+    make_raw(*stores)
+    for stage in ("train_2d", "train_3d"):
+        done = train(stores, tmp_path / stage, stage=stage, epochs=1)
+        assert done.returncode == 0, done.stderr
+        assert load_network(tmp_path / stage / "network.safetensors")[1].filter == "mean"
+        page = (tmp_path / stage / "README.md").read_text()
+        assert "made from the truth by means over the area of cells" in page.replace("\n  ", " ")
 
 
 def test_batches_that_ranks_cannot_share_evenly(stores, tmp_path):
@@ -103,9 +117,10 @@ def test_resumed_training_is_bit_identical_to_an_uninterrupted_one(
 
 IMPATIENT = """
 import sys
-from swsr import communication, training
+from swsr import communication
+from swsr.training import trainer
 from swsr.__main__ import main
-training._SAVE_EVERY_SECONDS = 1000 * communication.launched_rank()
+trainer._SAVE_EVERY_SECONDS = 1000 * communication.launched_rank()
 sys.exit(main(sys.argv[4:]))
 """
 

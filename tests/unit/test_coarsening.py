@@ -1,9 +1,12 @@
 """Frames made coarser; bicubic copies have tests of their own."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
-from tiny import tiny_frames
+from tiny import REPOSITORY, tiny_frames
 
 from swsr.geometry import Geometry
 from swsr.grids import Grid, area_mean
@@ -11,7 +14,7 @@ from swsr.resampling.coarsening import Coarsening, area_means
 
 SCALES = [2, 3, 4]
 RANDOM = np.random.default_rng(0)
-WEIGHTS = np.cos(np.radians(np.linspace(-80, 80, 12)))
+AREAS = np.cos(np.radians(np.linspace(-80, 80, 12)))
 
 
 def test_of_one_cell_by_hand():
@@ -23,18 +26,18 @@ def test_of_one_cell_by_hand():
 def test_means_are_those_of_xarray(scale):
     fields = xr.DataArray(RANDOM.normal(size=(3, 2, 12, 24)), dims=("time", "name", "lat", "lon"))
     cells = {"lat": scale, "lon": scale}
-    weights = xr.DataArray(WEIGHTS, dims="lat")
-    summed = (fields * weights).coarsen(cells).sum()
-    wanted = summed / weights.broadcast_like(fields).coarsen(cells).sum()
-    np.testing.assert_allclose(area_means(fields.values, scale, WEIGHTS), wanted)
+    areas = xr.DataArray(AREAS, dims="lat")
+    summed = (fields * areas).coarsen(cells).sum()
+    wanted = summed / areas.broadcast_like(fields).coarsen(cells).sum()
+    np.testing.assert_allclose(area_means(fields.values, scale, AREAS), wanted)
 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_global_mean_stays(scale):
     fields = RANDOM.normal(size=(3, 12, 24))
-    coarse = area_means(fields, scale, WEIGHTS)
-    kept = area_mean(coarse, WEIGHTS.reshape(-1, scale).sum(axis=1))
-    np.testing.assert_allclose(kept, area_mean(fields, WEIGHTS))
+    coarse = area_means(fields, scale, AREAS)
+    kept = area_mean(coarse, AREAS.reshape(-1, scale).sum(axis=1))
+    np.testing.assert_allclose(kept, area_mean(fields, AREAS))
 
 
 @pytest.mark.parametrize("filter_name", ["bicubic", "mean"])
@@ -47,8 +50,21 @@ def test_frames_keep_their_type_and_constants(filter_name):
     np.testing.assert_allclose(result, 3.5, rtol=1e-6)
 
 
-def test_weights_are_those_of_the_fine_grid():
+def test_areas_are_those_of_the_fine_grid():
     frames = tiny_frames(2)
     frames = Geometry.detect(frames).mark(frames)
-    coarsening = Coarsening.of(frames, "mean", 2)
-    np.testing.assert_array_equal(coarsening.weights, Grid.of(frames).weights)
+    np.testing.assert_array_equal(Coarsening.of(frames, "mean", 2).areas, Grid.of(frames).areas)
+
+
+def test_nothing_of_the_sphere_is_loaded():
+    """JAX, of which quadrature weights are, takes seconds that each rank of a stage would pay."""
+    code = (
+        "import sys; from tiny import tiny_frames; from swsr.geometry import Geometry;"
+        "from swsr.resampling.coarsening import Coarsening; frames = tiny_frames(2);"
+        "Coarsening.of(Geometry.detect(frames).mark(frames), 'mean', 2); print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY / "tests",
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "swsr.grids" in done.stdout.split() and "jax" not in done.stdout.split()

@@ -14,8 +14,9 @@ from swsr.evaluation.scores import align, mean_over_frames
 from swsr.evaluation.spectra import make_modes
 from swsr.geometry import Geometry
 from swsr.grids import Grid
-from swsr.provenance import COMPRESSION
+from swsr.provenance import COMPRESSION, FILTER
 from swsr.resampling import bicubic
+from swsr.resampling.coarsening import Coarsening
 
 
 def marked(frames, chunk=4):
@@ -51,6 +52,15 @@ def test_the_truth_itself_has_no_fault(truth, low):
         "spectrum_db_vorticity", "enstrophy", "enstrophy_drift", "kinetic_energy",
     }  # fmt: skip
     assert all(abs(value) < 1e-3 for value in found.values())
+
+
+def test_input_is_compared_with_copies_by_its_own_filter(truth, low):
+    means = Coarsening.of(truth, "mean", 2)(truth["vorticity"].values[:, None], Geometry.of(truth))
+    field = low["vorticity"].dims, means[:, 0], low["vorticity"].attrs
+    coarse = low.assign(vorticity=field).chunk({"time": 4})
+    own = diagnosed(truth, truth, coarse.assign_attrs({FILTER: "mean"}))["consistency_vorticity"]
+    other = diagnosed(truth, truth, coarse)["consistency_vorticity"]
+    assert own < 1e-6 < 1e-3 < other
 
 
 def test_compressed_input_is_nothing_to_keep_to(truth, low):

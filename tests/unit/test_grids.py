@@ -26,6 +26,15 @@ def test_quadrature_on_the_sphere_is_exact(lat, spacing):
         assert area_mean(fields, grid.weights) == pytest.approx(1 / (power + 1), abs=1e-12)
 
 
+@pytest.mark.parametrize("lat", [GAUSS, REGULAR, WITH_POLES])
+def test_cells_of_a_globe_reach_the_poles(lat):
+    """And from one parallel half-way between points to the next."""
+    edges = np.radians([-90, *(lat[1:] + lat[:-1]) / 2, 90])
+    share = np.diff(np.sin(edges)) / 2
+    grid = Grid(lat, LON, "degrees_north", AROUND)
+    np.testing.assert_allclose(grid.areas / grid.areas.sum(), share, rtol=1e-12)
+
+
 def test_a_zone_has_the_area_between_its_parallels():
     lat = np.arange(0.5, 60)
     grid = Grid(lat, LON, "degrees_north", Geometry("edge", "periodic"))

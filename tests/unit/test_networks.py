@@ -9,6 +9,7 @@ from swsr.geometry import Geometry
 from swsr.inference import packs
 from swsr.networks.build import build_network, count_parameters
 from swsr.resampling import bicubic
+from swsr.settings import LATITUDES_READ
 
 NAMES_2D = ["study_2d", "skip_2d", "subpixel_2d", "srcnn_2d", "fsrcnn_2d", "edsr_2d"]
 # The study's own table, channels last: (frames, lat, lon, channels), parameters.
@@ -157,6 +158,14 @@ def test_skip_network_learns(scale):
         optimizer.step()
         errors.append(error.item())
     assert errors[-1] < 0.1 * errors[0]
+
+
+@pytest.mark.parametrize("scale", range(2, 9))
+@pytest.mark.parametrize("name", [*NAMES_2D, "study_joint", *LATITUDES_READ])
+def test_settings_know_what_networks_read_beyond_a_pole(name, scale):
+    reach, known = build_network(name, 1, scale).reach, LATITUDES_READ.get(name, 0)
+    read = reach.margin if reach.extends else 0
+    assert read == known if scale == 2 else read <= known
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,19 @@ def settings(**sections):
         ({"source": {"train": [-1]}}, "seeds are 0 or more"),
         ({"source": {"variables": ["vo"]}}, "the simulation has no 'vo'"),
         ({"downscale": {"scale": 3}}, "does not divide the 64 x 128 points"),
+        (
+            {
+                "downscale": {"scale": 8},
+                "methods": ["joint"],
+                "train_joint": {"patch_points": None},
+            },
+            "downscale.scale 8 leaves 8 of the 64 latitudes of simulate.grid T42, but "
+            "train_joint.network skip_joint reads 12 beyond a pole",
+        ),
+        (
+            {"downscale": {"scale": 8}, "simulate": {"grid": "T31"}},
+            "leaves 6 of the 48 latitudes of simulate.grid T31, but train_2d.network skip_2d reads 8",
+        ),
         ({"downscale": {"scale": 1}}, "downscale.scale is 1, which leaves frames as they are"),
         ({"downscale": {"codec": "vp9", "quality": 3}}, "downscale.codec is 'vp9'"),
         ({"downscale": {"codec": "h264"}}, "quality is null, but h264 has 0 (best) to 51"),

@@ -2,7 +2,7 @@
 
 All map (n, variables, lat, lon) with `reach.margin` more points on each side to
 (n, variables, scale * lat, scale * lon), on values scaled to [0, 1]. Their layers are the
-published ones, but pad nothing: frames go on beyond their edges as for the networks of `networks`,
+published ones, but pad nothing: frames go on beyond their edges as for those of `study`,
 so that a comparison is one of layers and not of edges. Weights start as in `layers.initialise`.
 """
 

@@ -5,7 +5,7 @@ differs from them. Of all frames that do not, y + W^-1 D^T z with
 
     (D W^-1 D^T) z = low - D y
 
-is the nearest in the mean over the area, whose weights are W: a hard constraint as in Harder et al.
+is the nearest in the mean over the area, whose shares are W: a hard constraint as in Harder et al.
 (2023, JMLR 24, arXiv 2208.05424), whose layers are for means over blocks. To a truth that
 coarse-grains to `low` it is at least as near as y: a projection onto a convex set that holds it.
 
@@ -46,16 +46,16 @@ class Constraint:
     """
 
     def __init__(self, coarsening: Coarsening, num_lon: int, geometry: Geometry) -> None:
-        weights = coarsening.weights
+        areas = coarsening.areas
         inside, beyond = _along_lat(coarsening, geometry)
         along_lon = _along_lon(num_lon, coarsening, geometry)
         turned = np.roll(along_lon, num_lon // 2, axis=1)
         self._parts = [(inside, along_lon)]
         if geometry.lat == "pole":
             self._parts.append((beyond, turned))
-        self._weights = weights[:, None]
-        own = inside / weights @ inside.T + beyond / weights @ beyond.T
-        crossed = inside / weights @ beyond.T
+        self._areas = areas[:, None]
+        own = inside / areas @ inside.T + beyond / areas @ beyond.T
+        crossed = inside / areas @ beyond.T
         ratios, self._lat_basis = eigh(crossed + crossed.T, own)
         squared, across = along_lon @ along_lon.T, along_lon @ turned.T
         if geometry.lon == "periodic":
@@ -83,14 +83,14 @@ class Constraint:
         modes = self._lat_basis.T @ missing @ self._lon_basis / self._eigenvalues
         multipliers = self._lat_basis @ modes @ self._lon_basis.T
         change = np.sum([lat.T @ multipliers @ lon for lat, lon in self._parts], axis=0)
-        result: np.ndarray = fields + change / self._weights
+        result: np.ndarray = fields + change / self._areas
         return result
 
 
 def _along_lat(coarsening: Coarsening, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
     """Matrices A and B, (low lat, lat); B has the sign of what lies beyond the poles."""
     # Rows of ones are their own copies at 180 degrees, and those of a vector the opposite.
-    points = np.eye(len(coarsening.weights))[:, None, :, None]
+    points = np.eye(len(coarsening.areas))[:, None, :, None]
     rows: np.ndarray = np.repeat(points, 2 * coarsening.scale, axis=3)
     same, opposite = (
         coarsening(rows, Geometry(geometry.lat, "periodic", (vector,)))[:, 0, :, 0].T
@@ -102,7 +102,7 @@ def _along_lat(coarsening: Coarsening, geometry: Geometry) -> tuple[np.ndarray, 
 
 def _along_lon(num_lon: int, coarsening: Coarsening, geometry: Geometry) -> np.ndarray:
     """Matrix K, (low lon, lon)."""
-    one_row = replace(coarsening, weights=np.ones(coarsening.scale))
+    one_row = replace(coarsening, areas=np.ones(coarsening.scale))
     columns: np.ndarray = np.repeat(np.eye(num_lon)[:, None, None, :], coarsening.scale, axis=2)
     return one_row(columns, Geometry("edge", geometry.lon))[:, 0, 0].T
 

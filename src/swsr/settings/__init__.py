@@ -26,6 +26,7 @@ from swsr.settings.stages import (
 from swsr.settings.training import (
     FSRCNN_STARTS,
     IMAGE_TILE_POINTS,
+    LATITUDES_READ,
     Pretrain2d,
     Train,
     Train2d,
@@ -39,6 +40,7 @@ __all__ = [
     "FSRCNN_STARTS",
     "IMAGE_TILE_POINTS",
     "INTERPOLATIONS",
+    "LATITUDES_READ",
     "PACK_FRAMES",
     "ApplyStage",
     "Bound",

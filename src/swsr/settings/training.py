@@ -12,6 +12,14 @@ from swsr.settings.source import refuse_url
 FSRCNN_STARTS = ("study_2d", "skip_2d", "fsrcnn_2d")
 """Networks with the first layer of FSRCNN."""
 
+LATITUDES_READ = {
+    **dict.fromkeys(("skip_2d", "subpixel_2d", "fsrcnn_2d", "edsr_2d"), 8),
+    "srcnn_2d": 5,
+    "skip_joint": 12,
+    "skip_3d_first_joint": 15,
+}
+"""Low-resolution points that a network reads beyond a pole, at most; others read none."""
+
 IMAGE_TILE_POINTS = 144
 """Side of the square pieces of pictures that `pretrain_2d` trains on, or the next multiple of the
 scale below."""

@@ -26,6 +26,7 @@ from swsr.settings.stages import (
 )
 from swsr.settings.training import (
     IMAGE_TILE_POINTS,
+    LATITUDES_READ,
     Pretrain2d,
     Train2d,
     Train3d,
@@ -103,6 +104,8 @@ class Settings(Strict):
                 f"simulate.grid {self.simulate.grid}"
             )
         self.check_patches(lat, f"simulate.grid {self.simulate.grid}")
+        if not self._cuts_the_globe:
+            self.check_latitudes(lat, f"simulate.grid {self.simulate.grid}")
         return self
 
     @model_validator(mode="after")
@@ -172,10 +175,8 @@ class Settings(Strict):
 
     @model_validator(mode="after")
     def _waves_need_the_whole_globe(self) -> Self:
-        periodic = self.source.periodic
-        bounded = periodic is not None and "lon" not in periodic
-        cut = bounded or {"lat", "lon"} & self.source.select.keys()
-        if "spectral" in self.methods and self.source.kind == "simulation" and cut:
+        simulated = self.source.kind == "simulation"
+        if "spectral" in self.methods and simulated and self._cuts_the_globe:
             raise ValueError(
                 "methods name spectral, which needs the whole globe of the simulation: leave out "
                 "either it, or source.select of lat and lon and a source.periodic without lon"
@@ -205,6 +206,13 @@ class Settings(Strict):
         return self
 
     @property
+    def _cuts_the_globe(self) -> bool:
+        """Whether frames of the simulation end before the poles, or do not go around."""
+        periodic = self.source.periodic
+        bounded = periodic is not None and "lon" not in periodic
+        return bounded or bool({"lat", "lon"} & self.source.select.keys())
+
+    @property
     def packs_frames(self) -> bool:
         """Whether `methods` name a network that reads several frames in a row."""
         return not set(self.methods) <= {*INTERPOLATIONS, "network_2d", "constrained_2d"}
@@ -230,6 +238,25 @@ class Settings(Strict):
                 raise ValueError(
                     f"{stage}.patch_points is {points}, but frames of {origin} have only {least} "
                     "points there: use fewer, or null for whole frames"
+                )
+
+    def check_latitudes(self, num_lat: int, origin: str) -> None:
+        """Check that networks find what they read beyond a pole, on globes of so many latitudes.
+
+        Raises
+        ------
+        ValueError
+            With the network that reads more.
+        """
+        scale = self.downscale.scale
+        for stage in ("train_2d", *(["train_joint"] if "joint" in self.methods else [])):
+            network = getattr(self, stage).network
+            needed = LATITUDES_READ.get(network, 0)
+            if num_lat // scale < needed:
+                raise ValueError(
+                    f"downscale.scale {scale} leaves {num_lat // scale} of the {num_lat} latitudes "
+                    f"of {origin}, but {stage}.network {network} reads {needed} beyond a pole: use "
+                    "a smaller scale, or a finer grid"
                 )
 
     @classmethod

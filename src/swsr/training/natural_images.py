@@ -58,8 +58,9 @@ def tiles(images: Images, scale: int) -> tuple[Frames, Frames]:
 
     Returns
     -------
-    Arrays (tiles, 1, side / scale, side / scale) and (tiles, 1, side, side), with a side of
-    `IMAGE_TILE_POINTS`. Pictures are made coarser whole, so that tiles have their neighbours' part.
+    Arrays (tiles, 1, side, side) and (tiles, 1, side * scale, side * scale), the latter of
+    `IMAGE_TILE_POINTS` or a little less. Pictures are made coarser whole, so that tiles have their
+    neighbours' part.
     """
     side = IMAGE_TILE_POINTS // scale
     low, high = [], []

@@ -56,6 +56,7 @@ def open_series(manifests: Sequence[Path], split: Split, cache: Cache) -> Series
             ("grid", _grid),
             ("edges", _edges),
             ("components of vectors", _components),
+            ("filter", _filter),
         )
         for what, describe in kinds:
             ours, theirs = describe(dataset), describe(first)
@@ -101,6 +102,10 @@ def _edges(dataset: xr.Dataset) -> tuple[str, str]:
 
 def _components(dataset: xr.Dataset) -> list[str]:
     return list(dataset.attrs["vectors"])
+
+
+def _filter(dataset: xr.Dataset) -> Filter:
+    return filter_of(dataset.attrs)
 
 
 def _compression(dataset: xr.Dataset) -> dict[str, Any] | None:
