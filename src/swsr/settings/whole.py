@@ -299,7 +299,6 @@ class Settings(Strict):
         KeyError
             When no stage of that name reads settings.
         """
-        split = self.effective_split
         levels = {dim: at for dim, at in self.source.select.items() if dim not in RANGES}
         models: dict[str, Strict] = {
             "simulate": self.simulate,
@@ -308,37 +307,25 @@ class Settings(Strict):
             "upscale": self.downscale,
             "upscale_spectral": self.downscale,
             "constrain": self.downscale,
-            "train_2d": TrainStage(
-                seed=self.seed,
-                scale=self.downscale.scale,
-                split=split,
-                train=self.train_2d,
-            ),
+            "train_2d": self._training(self.train_2d, self.downscale.scale),
             "pretrain_2d": PretrainStage(
                 seed=self.seed,
                 scale=self.downscale.scale,
                 network=self.train_2d.network,
                 train=self.pretrain_2d,
             ),
-            "train_3d": TrainStage(
-                seed=self.seed,
-                scale=1,
-                split=split,
-                train=self.train_3d,
-            ),
-            "train_joint": TrainStage(
-                seed=self.seed,
-                scale=self.downscale.scale,
-                split=split,
-                train=self.train_joint,
-            ),
-            "evaluate": EvaluateStage(split=split),
+            "train_3d": self._training(self.train_3d, 1),
+            "train_joint": self._training(self.train_joint, self.downscale.scale),
+            "evaluate": EvaluateStage(split=self.effective_split),
             "apply": ApplyStage(
                 **self._read_as_source() | {"format": None, "select": levels, "every": 1},
                 **self.extract.model_dump(),
             ),
         }
         return models[stage]
+
+    def _training(self, train: Train2d | Train3d | TrainJoint, scale: int) -> TrainStage:
+        return TrainStage(seed=self.seed, scale=scale, split=self.effective_split, train=train)
 
     def _read_as_source(self) -> dict[str, Any]:
         return {name: getattr(self.source, name) for name in Reading.model_fields}
