@@ -9,7 +9,7 @@ import xarray as xr
 from tiny import REPOSITORY, tiny_frames
 
 from swsr.geometry import Geometry
-from swsr.grids import Grid, area_mean
+from swsr.grids import area_mean
 from swsr.resampling.coarsening import Coarsening, area_means
 
 SCALES = [2, 3, 4]
@@ -50,10 +50,14 @@ def test_frames_keep_their_type_and_constants(filter_name):
     np.testing.assert_allclose(result, 3.5, rtol=1e-6)
 
 
-def test_areas_are_those_of_the_fine_grid():
+def test_cell_at_a_pole_counts_points_by_what_lies_between_parallels():
     frames = tiny_frames(2)
-    frames = Geometry.detect(frames).mark(frames)
-    np.testing.assert_array_equal(Coarsening.of(frames, "mean", 2).areas, Grid.of(frames).areas)
+    geometry = Geometry.detect(frames)
+    lat = frames["lat"].values
+    rows = np.repeat(np.arange(len(lat), dtype="float64")[:, None], frames.sizes["lon"], axis=1)
+    result = Coarsening.of(geometry.mark(frames), "mean", 2)(rows[None, None], geometry)
+    pole, first, second = np.sin(np.radians([-90, *(lat[:2] + lat[1:3]) / 2]))
+    assert result[0, 0, 0, 0] == pytest.approx((second - first) / (second - pole))
 
 
 def test_nothing_of_the_sphere_is_loaded():
