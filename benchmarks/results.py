@@ -1,4 +1,4 @@
-"""The study's table: `snakemake` on a config of studies/, and what it found into docs/results.md.
+"""Tables of results: `snakemake` on a config of studies/, and what it found into docs/results.md.
 
     python benchmarks/results.py half [--cores 2] [--experiments ours residual srcnn fsrcnn edsr]
 
@@ -26,15 +26,16 @@ from swsr.zarr_io import open_frames
 
 ROOT = FOLDER.parent
 PAGE = ROOT / "docs" / "results.md"
+SIZES = {"half": "half size", "paper": "full size"}
 OURS = ("ours", "residual")
-"""Experiments whose networks have no more parameters than the study's."""
+"""Experiments whose networks have no more parameters than the reference networks."""
 CHAIN = "combined_processed"
 """The 2D network, then the 3D network that was trained on its results, among compared methods."""
 SHARPENED = "sharpened"
-"""The experiment of our 3D network after the study's 2D network."""
+"""The experiment of our 3D network after the reference 2D network."""
 BASELINES = ("srcnn", "fsrcnn", "edsr")
 LEAST_3D, LEAST_OURS = 1.25, 5.0
-"""What the study's 3D network added to its 2D network, and what ours are to be above both; dB."""
+"""What the reference study's 3D network added to its 2D network, and what ours are to add; dB."""
 CONTRACTED = {"ours": 2, "ours_scale_4": 4}
 """Experiments of the same network as those with a codec, and their scale."""
 ONE_RANK = ("tasks=1", "communication=none")
@@ -48,10 +49,12 @@ def targets(rows: pd.DataFrame) -> str:
     """
     mean = rows.groupby(["experiment", "method"])["psnr"].mean().to_dict()
     study_2d, study = mean["base", "network_2d"], mean["base", CHAIN]
-    found = [("3D on 2D results, above the study's 2D network", study - study_2d, LEAST_3D)]
+    what = "reference 3D network on 2D results, above the reference 2D network"
+    found = [(what, study - study_2d, LEAST_3D)]
     if (SHARPENED, CHAIN) in mean:
         gain = mean[SHARPENED, CHAIN] - study_2d
-        found.append((f"our 3D network on them ({SHARPENED}), likewise", gain, LEAST_3D))
+        what = f"our 3D network on the same ({SHARPENED}), above the reference 2D network"
+        found.append((what, gain, LEAST_3D))
     ours = {name: mean[name, CHAIN] for name in OURS if (name, CHAIN) in mean}
     rivals = {name: mean.get((name, "network_2d")) for name in BASELINES}
     rivals |= {name: mean["base", name] for name in ("bicubic", "spectral")}
@@ -59,21 +62,22 @@ def targets(rows: pd.DataFrame) -> str:
         name, best = max(ours.items(), key=lambda item: item[1])
         rival, near = max(rivals.items(), key=lambda item: item[1] or 0)
         found += [
-            (f"our best chain ({name}), above the study's", best - study, LEAST_OURS),
-            (f"and above the best baseline ({rival})", best - near, 0.0),
+            (f"our best chain ({name}), above the reference chain", best - study, LEAST_OURS),
+            (f"our best chain, above the best baseline ({rival})", best - near, 0.0),
         ]
     judged = [
         [what, f"{least:+.2f}", f"{gain:+.2f}", "yes" if gain >= least else "**no**"]
         for what, gain, least in found
     ]
     spoilt = mean["base", "combined_raw"] - study_2d
-    control = ["3D trained on interpolated frames, fed with 2D results", "told", f"{spoilt:+.2f}"]
-    header = ["PSNR of test frames, mean over seeds, dB", "wanted", "measured", "met"]
+    what = "3D trained on interpolated frames, fed with 2D results"
+    control = [what, "control", f"{spoilt:+.2f}"]
+    header = ["PSNR of test frames, mean over seeds, dB", "target", "measured", "met"]
     return table(header, [*judged, [*control, ""]])
 
 
 def compression(results: Path, rows: pd.DataFrame) -> str:
-    """What contraction and codecs leave of bits and frames, and what `skip_2d` restores."""
+    """A table of what contraction and codecs leave of bits and frames, and `skip_2d` restores."""
     smaller = {name: float(scale**2) for name, scale in CONTRACTED.items()}
     for manifest in sorted(results.glob("experiments/*/downscale/seed_0.json")):
         found = compression_of(open_frames(manifest).attrs)
@@ -86,8 +90,8 @@ def compression(results: Path, rows: pd.DataFrame) -> str:
             psnr, gain = mean.loc[(name, "network_2d")]
             figures = [f"{ratio:.0f}", f"{psnr - gain:.2f}", f"{psnr:.2f}", f"{gain:+.2f}"]
             lines.append([f"`{name}`", *figures])
-    header = ["frames", "bits fewer by", "before (dB)", "restored (dB)", "gain (dB)"]
-    return "### Compression against contraction\n\n" + table(header, lines) if lines else ""
+    header = ["frames", "compression (x)", "before (dB)", "restored (dB)", "gain (dB)"]
+    return table(header, lines) if lines else "Not run.\n"
 
 
 def all_records(results: Path) -> list[dict[str, Any]]:
@@ -130,10 +134,11 @@ def page(study: str, ran: list[str], left_out: list[str]) -> str:
         [
             origin,
             targets(rows),
-            "### All experiments\n",
+            f"### All experiments, {SIZES[study]}\n",
             compared,
+            f"### Codecs and contraction, {SIZES[study]}\n",
             compression(results, rows),
-            "### The study's networks, first seed, in the study's layout\n",
+            f"### Reference networks, {SIZES[study]}, first seed\n",
             study_tables,
         ]
     )
