@@ -11,9 +11,9 @@ def job_id() -> str | None:
 def num_nodes(ranks: int) -> int:
     """How many nodes `ranks` are spread over; 1 where nothing says more.
 
-    SLURM counts its nodes. Elsewhere launchers of Open MPI's family, jsrun among them, say how many
-    ranks are on this one.
+    SLURM counts the nodes of the allocation, of which ranks may use fewer. Elsewhere launchers
+    of Open MPI's family, jsrun among them, say how many ranks are on this one.
     """
     counted = os.environ.get("SLURM_JOB_NUM_NODES")
     on_this = int(os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE", ranks))
-    return int(counted) if counted else -(-ranks // on_this)
+    return min(int(counted), ranks) if counted else -(-ranks // on_this)

@@ -59,6 +59,8 @@ def version() -> dict[str, str]:
     """`code`, and the git commit, which changes with every page of documentation too."""
     folder = Path(__file__).resolve().parent
     try:
+        # Installed into an environment inside another repository, the package is not of its commit.
+        _git("ls-files", "--error-unmatch", "__init__.py", folder=folder)
         commit = _git("rev-parse", "--short=12", "HEAD", folder=folder)
         changed = _git("status", "--porcelain", "--", str(folder), folder=folder)
         commit += "+changes" if changed else ""
@@ -106,6 +108,15 @@ def file_states(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
             name = file.relative_to(path.parent).as_posix()
             found.append((name, state.st_size, state.st_mtime_ns))
     return found
+
+
+def files_identity(paths: Iterable[Path], sample: int | None) -> list[object]:
+    """What unfinished work on files must have been made of: these files, in that state, and sample.
+
+    `sample` is the number of the trajectory where the files hold several.
+    """
+    files = list(paths)
+    return [[str(path.resolve()) for path in files], file_states(files), sample]
 
 
 def _git(*arguments: str, folder: Path) -> str:

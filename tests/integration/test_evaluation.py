@@ -10,6 +10,7 @@ from tiny import make_raw, make_stores, read_json, stage_settings, tiny_frames
 
 from swsr.checkpoint import Card, save_network
 from swsr.communication import Communicator
+from swsr.drawing import plots
 from swsr.evaluation.tables import LABELS
 from swsr.networks.build import build_network
 from swsr.run import Run
@@ -129,10 +130,13 @@ def test_test_frames_are_the_end_of_the_series(study):
 
 
 @pytest.mark.parametrize("method", ["joint", "network_3d_raw", "combined_raw"])
-def test_report_of_one_method_shows_that(inferred, tmp_path, method):
+def test_pictures_of_one_method_show_that(inferred, tmp_path, monkeypatch, method):
+    drawn = []
+    monkeypatch.setattr(plots, "draw_comparison", lambda fields, *_: drawn.append(list(fields)))
     inferred.judge(tmp_path, method)
     page = (tmp_path / "report" / "report.html").read_text()
     label = "2D and 3D as one" if method == "joint" else LABELS[method]
+    assert drawn == [["ground truth", "low resolution", "bicubic", label]]
     assert f"<figcaption>error of {label}: root mean square" in page
 
 

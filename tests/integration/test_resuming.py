@@ -6,9 +6,11 @@ import sys
 import time
 
 import pytest
+import xarray as xr
 from tiny import run_swsr, stage_settings, tiny_frames
 
-from swsr.zarr_io import read_manifest
+from swsr.__main__ import main
+from swsr.zarr_io import StoreWriter, open_frames, read_manifest
 
 CHUNKS = 150
 
@@ -45,3 +47,24 @@ def test_killed_extraction_is_resumed(tmp_path, number):
     after = {name: (chunks / name / "0" / "0").stat().st_mtime_ns for name in before}
     assert after == before
     assert read_manifest(output) == read_manifest(tmp_path / "whole" / "seed_0.json")
+
+
+def test_another_trajectory_of_the_file_does_not_go_on_with_the_first(tmp_path, monkeypatch):
+    runs = [tiny_frames(seed=0), tiny_frames(seed=1)]
+    xr.concat(runs, "sample", combine_attrs="override").to_netcdf(tmp_path / "runs.nc")
+    settings = stage_settings(tmp_path, "extract", extract={"chunk_frames": 4})
+    output = tmp_path / "extract" / "train_0.json"
+    arguments = ["extract", "--settings", settings, "--files", tmp_path / "runs.nc"]
+    arguments = [*map(str, arguments), "--output", str(output)]
+    write = StoreWriter.write
+
+    def on_a_full_disk(writer, first_frame, frames, variables):
+        write(writer, first_frame, frames[:12], variables)
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreWriter, "write", on_a_full_disk)
+        assert main([*arguments, "--sample", "0"]) == 1
+    assert len(list(output.parent.glob(".train_0.zarr.*.partial"))) == 1
+    assert main([*arguments, "--sample", "1"]) == 0
+    xr.testing.assert_equal(open_frames(output)["vorticity"], runs[1]["vorticity"])

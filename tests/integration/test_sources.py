@@ -19,7 +19,7 @@ from tiny import config, tiny_frames
 from swsr.__main__ import main
 from swsr.components import mirror_signs
 from swsr.geometry import Geometry
-from swsr.provenance import compression_of
+from swsr.provenance import COMPRESSION, FILTER, compression_of
 from swsr.settings import Reading, Settings, matching_files, split_entry
 from swsr.sources import video
 from swsr.sources.files import open_files
@@ -128,6 +128,14 @@ def test_samples_along_a_dim_that_the_user_names(folder):
     both.to_netcdf(folder / "run.nc")
     source = {"kind": "files", "train": ["run.nc#1"], "test": [], "dims": {"sample": "member"}}
     assert_is(extracted(source), Made(["run.nc"], 2 * frames()["vorticity"].values))
+
+
+def test_what_another_study_noted_of_its_frames_is_not_carried_on(folder):
+    """A result of frames that went through a codec is a simulation like any other."""
+    notes = {COMPRESSION: '{"codec": "h264"}', FILTER: "mean", "title": "jets"}
+    frames().assign_attrs(notes).to_netcdf(folder / "run.nc")
+    chosen = extracted({"kind": "files", "train": ["run.nc"], "test": []})
+    assert chosen.attrs.keys() & notes.keys() == {"title"}
 
 
 def test_components_of_vectors_change_sign_across_a_pole(folder):

@@ -18,6 +18,7 @@ def nothing_said(monkeypatch):
     [
         ({}, None, 1),
         ({"SLURM_JOB_ID": "12", "SLURM_JOB_NUM_NODES": "3"}, "12", 3),
+        ({"SLURM_JOB_ID": "12", "SLURM_JOB_NUM_NODES": "40"}, "12", 12),  # by salloc
         ({"LSB_JOBID": "34", "OMPI_COMM_WORLD_LOCAL_SIZE": "6"}, "34", 2),
         ({"LSB_JOBID": "34", "OMPI_COMM_WORLD_LOCAL_SIZE": "8"}, "34", 2),  # 8 and 4
         ({"OMPI_COMM_WORLD_LOCAL_SIZE": "12"}, None, 1),  # mpirun on this machine

@@ -15,6 +15,7 @@ from swsr.zarr_io import (
     StoreWriter,
     fill_store,
     frames_at_once,
+    input_digests,
     open_frames,
     read_manifest,
     stack_variables,
@@ -42,6 +43,17 @@ def test_frames_come_back_with_units_and_coordinates(stores):
     assert stored["vorticity"].attrs["units"] == "s-1"
     xr.testing.assert_equal(stored["time"], frames["time"])
     assert stored["lat"].attrs["standard_name"] == "latitude"
+
+
+def test_two_inputs_of_one_name_are_refused(stores, tmp_path):
+    """Whether unfinished work fits is told by the digests: none may hide another."""
+    low, high = stores
+    for number, manifest in enumerate((high, high, low)):
+        shutil.copytree(manifest.parent, tmp_path / str(number) / "frames")
+    first, same, other = (tmp_path / str(number) / "frames" / high.name for number in range(3))
+    assert len(input_digests([first, same])) == 1
+    with pytest.raises(ValueError, match=r"2/frames/seed_0\.json: another .* frames/seed_0 too"):
+        input_digests([first, other])
 
 
 @pytest.mark.parametrize("calendar", ["standard", "360_day"])

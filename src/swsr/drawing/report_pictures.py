@@ -13,18 +13,11 @@ from swsr.drawing.maps import spans_globe
 from swsr.drawing.pictures import FILM_FRAMES, Picture, Shown
 from swsr.drawing.plots import time_text
 from swsr.evaluation.evaluated import Evaluated
-from swsr.evaluation.tables import LABELS
+from swsr.evaluation.tables import LABELS, pictured
 from swsr.grids import Grid
 
-SHOWN = {
-    "ground truth": "truth",
-    "low resolution": "low",
-    "bicubic interpolation": "bicubic",
-    "2D network": "network_2d",
-    "2D then 3D": "network_3d_processed",
-    "2D and 3D as one": "joint",
-}
-"""What the maps show; and the best network where there is none of these."""
+_GIVEN = {"ground truth": "truth", "low resolution": "low", "bicubic interpolation": "bicubic"}
+"""What maps show beside networks."""
 
 _PALE = {"network_3d_raw", "combined_raw"}
 """Methods that pictures over time leave out: they would cover the others."""
@@ -40,14 +33,9 @@ _METHOD_OF = {
 
 def draw_frames(found: Evaluated, series: str) -> dict[str, Any]:
     """What the page's template shows of the frames of a series."""
-    networks = {label: method for label, method in SHOWN.items() if method in found.networks}
-    networks = networks or {LABELS[found.best]: found.best}
+    networks = pictured({method: found.psnr(method) for method in found.metrics})
     label = max(networks, key=lambda label: found.psnr(networks[label]))
-    stores = {
-        each: found.open(method, series)
-        for each, method in (SHOWN | networks).items()
-        if f"{method}/{series}" in found.stores
-    }
+    stores = {each: found.open(method, series) for each, method in (_GIVEN | networks).items()}
     numbers = np.unique(found.frames.loc[found.frames["series"] == series, "frame"])
     shown = _shown(stores, int(numbers[len(numbers) // 2]))
     film_of = numbers[:: -(-len(numbers) // FILM_FRAMES)]

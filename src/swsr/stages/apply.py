@@ -7,7 +7,7 @@ from swsr.application import as_trained, fine_grid, range_warnings
 from swsr.checkpoint import file_digest
 from swsr.frame_checks import check_finite_frames
 from swsr.inference_stage import Chain, Trained, super_resolve
-from swsr.provenance import attributes, file_states
+from swsr.provenance import attributes, files_identity
 from swsr.run import Run
 from swsr.settings import ApplyStage, read_stage_settings, split_entry
 from swsr.sources.files import find_files, open_files
@@ -85,7 +85,7 @@ def apply(
     notes["history"] = f"super-resolved from {coarse} by swsr"
     layout = Layout(choices.chunk_frames, choices.shard_frames)
     checked = check_finite_frames(frames, str(coarse), choices.chunk_frames)
-    origin = [file_states(files), consistent]
+    origin = [files_identity(files, sample), consistent]
     super_resolve(checked, chain, grid, manifest, layout, notes, run, origin)
     if output.suffix == ".nc":
         run.communicator.on_first(lambda: _to_netcdf(manifest, output))

@@ -1,4 +1,4 @@
-"""Compare every method with the truth: figures, the study's tables, physics, a gate, a picture."""
+"""Compare every method with the truth: figures, tables, physics, a gate and a picture."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -167,7 +167,8 @@ def evaluate(
     write_text(output / "means.csv", _means(diagnoses).to_csv(index=False))
     write_text(output / "spectra.csv", _spectra(diagnoses, study.modes).to_csv(index=False))
     write_text(output / "summary.md", summary)
-    _draw(study, output / "picture.png")
+    shown = tables.pictured({method: each["psnr"] for method, each in found["test"].items()})
+    _draw(study, shown, output / "picture.png")
     write_text(output / "metrics.json", json.dumps(found, indent=2) + "\n")
     run.say("figures of the test set\n" + summary)
 
@@ -252,21 +253,11 @@ def _spectra(diagnoses: Mapping[str, Diagnosis], modes: Modes | None) -> pd.Data
     return pd.concat(parts) if parts else pd.DataFrame(columns=["method", "quantity"])
 
 
-def _draw(study: _Study, path: Path) -> None:
-    """The middle test frame of the last series by every method that the picture shows."""
+def _draw(study: _Study, networks: Mapping[str, str], path: Path) -> None:
+    """The middle test frame of the last series, interpolated and by networks (label -> method)."""
     name, frames = list(study.tests().items())[-1]
-    shown = {
-        "ground truth": "truth",
-        "low resolution": "low",
-        "bicubic": "bicubic",
-        "2D network": "network_2d",
-        "2D then 3D": "network_3d_processed",
-    }
-    opened = {
-        label: study.open(key, name)
-        for label, key in shown.items()
-        if f"{key}/{name}" in study.stores
-    }
+    given = {"ground truth": "truth", "low resolution": "low", "bicubic": "bicubic"}
+    opened = {label: study.open(key, name) for label, key in (given | dict(networks)).items()}
     middle = opened["ground truth"]["time"][(frames.start + frames.stop) // 2]
     fields = {
         label: dataset[next(iter(dataset.data_vars))].sel(time=middle).load()

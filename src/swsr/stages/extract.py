@@ -4,7 +4,7 @@ from pathlib import Path
 
 from swsr.frame_checks import check_finite_frames, check_frames
 from swsr.geometry import Geometry
-from swsr.provenance import attributes, file_states
+from swsr.provenance import attributes, files_identity
 from swsr.run import Run
 from swsr.settings import ExtractStage, read_stage_settings
 from swsr.sources.describe import describe
@@ -28,6 +28,7 @@ def extract(
     choices = read_stage_settings(settings, ExtractStage)
     frames = open_files(files, choices, sample)
     found = describe(files, choices, frames)
+    frames.attrs = {name: kept for name, kept in frames.attrs.items() if not _is_ours(name)}
     frames = Geometry.detect(frames, choices.periodic).mark(frames)
     origin = files[0].name
     check_frames(frames, origin)
@@ -43,9 +44,14 @@ def extract(
             layout,
             notes,
             run.communicator,
-            origin=file_states(files),
+            origin=files_identity(files, sample),
             at_once=at_once,
         )
     except (RuntimeError, EOFError) as error:  # as libraries of formats raise in damaged files
         raise ValueError(f"{origin}: cannot be read to its end: {error}") from error
     run.say(found)
+
+
+def _is_ours(attribute: object) -> bool:
+    """Whether a stage wrote it: a result that is extracted anew begins as frames of any file do."""
+    return str(attribute).startswith("swsr")

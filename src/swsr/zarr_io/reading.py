@@ -134,11 +134,23 @@ def frames_at_once(dataset: xr.Dataset) -> int:
 
 
 def input_digests(manifests: list[Path]) -> dict[str, str]:
-    """Stage and series of each manifest -> digest of its store."""
-    return {
-        f"{manifest.parent.name}/{manifest.stem}": read_manifest(manifest)["digest"]
-        for manifest in manifests
-    }
+    """Stage and series of each manifest -> digest of its store.
+
+    Raises
+    ------
+    ValueError
+        When two stores have the same stage and series, and another content.
+    """
+    digests: dict[str, str] = {}
+    for manifest in manifests:
+        name = f"{manifest.parent.name}/{manifest.stem}"
+        digest = read_manifest(manifest)["digest"]
+        if digests.setdefault(name, digest) != digest:
+            raise ValueError(
+                f"{manifest}: another store of other frames is named {name} too: rename one of the "
+                "two, or its folder"
+            )
+    return digests
 
 
 def stack_variables(dataset: xr.Dataset, variables: tuple[str, ...]) -> xr.DataArray:
