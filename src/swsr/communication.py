@@ -48,7 +48,7 @@ class Communicator:
         return self.sum(values).tolist()
 
     def broadcast(self, value: Result) -> Result:
-        """The object that rank 0 has, which plain data must be, on every rank."""
+        """The object of rank 0 on every rank; it must be picklable."""
         return value
 
     def barrier(self) -> None:

@@ -63,8 +63,8 @@ def export(network: Path, output: Path) -> str:
     """Write a trained network as ONNX, and say what it reads and gives.
 
     Its metadata hold the card, and `margin`: how many points beyond their edges the frames must
-    have on each side (of another meridian, from across a pole, where components of vectors change
-    their sign, or the outermost again).
+    have on each side: of another meridian; from across a pole, where components of vectors change
+    their sign; or the outermost points repeated.
 
     Raises
     ------

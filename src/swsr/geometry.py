@@ -28,9 +28,10 @@ class Geometry:
     Attributes
     ----------
     lat
-        `pole`: with the meridian at 180 degrees; `periodic`: with the other end; `edge`: not.
+        What comes after the first and the last row. `pole`: the meridian on the other side;
+        `periodic`: the other end; `edge`: nothing, and the outermost points are repeated.
     lon
-        `periodic` or `edge`.
+        `periodic` or `edge`, likewise of columns.
     vectors
         Of each variable, whether it is a horizontal component of a vector, and so changes its
         sign across a pole.

@@ -90,7 +90,7 @@ class Samples:
 
     @property
     def mirrors(self) -> tuple[bool, bool]:
-        """Whether mirror images along lat, and along lon, are much like frames.
+        """Whether images mirrored along lat, and along lon, stay near the range of the training.
 
         Not where a variable that changes its sign is far from symmetric about zero, as winds that
         blow east: networks would learn what never occurs, beyond the range that values are scaled

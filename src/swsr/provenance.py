@@ -158,6 +158,7 @@ def write_provenance(
         "nodes": num_nodes(ranks),
         "host": platform.node(),
         "job_id": job_id(),
+        "gpu": _gpu(),
         "python": platform.python_version(),
         "packages": packages(),
     }
@@ -168,6 +169,13 @@ def write_provenance(
 def packages() -> dict[str, str | None]:
     """Versions of the packages that results depend on; None for what is not installed."""
     return {name: _installed(name) for name in _PACKAGES}
+
+
+def _gpu() -> str | None:
+    """The GPU that this process computed on; None if it used none."""
+    torch = sys.modules.get("torch")  # not imported for this alone
+    used = torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized()
+    return str(torch.cuda.get_device_name()) if torch is not None and used else None
 
 
 def _installed(name: str) -> str | None:

@@ -167,7 +167,8 @@ def evaluate(
     write_text(output / "means.csv", _means(diagnoses).to_csv(index=False))
     write_text(output / "spectra.csv", _spectra(diagnoses, study.modes).to_csv(index=False))
     write_text(output / "summary.md", summary)
-    shown = tables.pictured({method: each["psnr"] for method, each in found["test"].items()})
+    psnr = {method: each["psnr"] or 0 for method, each in found["test"].items()}
+    shown = tables.pictured(psnr)
     _draw(study, shown, output / "picture.png")
     write_text(output / "metrics.json", json.dumps(found, indent=2) + "\n")
     run.say("figures of the test set\n" + summary)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def summed_loss(name: str, output: Tensor, truth: Tensor) -> Tensor:
-    """Sum over all points of what a loss counts at one; a scalar.
+    """The loss, summed over all points and not averaged; a scalar.
 
     With e = output - truth:
 

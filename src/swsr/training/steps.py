@@ -25,7 +25,7 @@ Part: TypeAlias = tuple[Tensor, ...] | None
 """What this rank has of a global batch: inputs and truths, or the places of both; or nothing."""
 
 Figures: TypeAlias = tuple[float, list[bool]]
-"""Of a step: the mean loss over the points of its batch, and which wishes any rank had."""
+"""Of a step: the mean loss over the points of its batch, and which flags any rank has set."""
 
 
 def adam(groups: list[dict[str, Any]], learning_rate: float, device: torch.device) -> Optimizer:
@@ -111,17 +111,19 @@ class Steps:
             return (self._resident.places(patches),)
         return self._samples.batch(patches)
 
-    def take(self, part: Part, size: int, wishes: list[bool]) -> list[Figures]:
+    def take(self, part: Part, size: int, flags: list[bool]) -> list[Figures]:
         """A step on a global batch of `size` patches, of which `part` is this rank's.
 
-        All ranks learn which wishes any has after the same step, without a message of their own.
+        `flags` say whether this rank has been asked to stop, and whether an unfinished epoch is due
+        to be saved. They are summed over ranks with the gradients, in one message, so that every
+        rank stops or saves after the same step.
 
         Returns
         -------
         Figures of steps that are over: on a GPU, which computes this one meanwhile, of the one
         before.
         """
-        noted = torch.tensor(wishes, dtype=torch.float32)
+        noted = torch.tensor(flags, dtype=torch.float32)
         if part is None:
             none = torch.zeros(sum(self._sizes) + 1, device=self._device)
             message = torch.cat([none, noted.to(self._device)])
@@ -152,18 +154,18 @@ class Steps:
         return tensor.pin_memory() if self._device.type == "cuda" else tensor
 
     def _message(self, *part: Tensor, number: int) -> Tensor:
-        """Gradients of this rank's part, its share of the loss, and its wishes.
+        """Gradients of this rank's part, its share of the loss, and its flags.
 
         The loss is over the points of a batch of `number` patches.
         """
-        *tensors, wishes = part
+        *tensors, flags = part
         if self._resident is not None:
             tensors = list(self._resident.batch(*tensors))
         inputs, truths = tensors
         loss = summed_loss(self._settings.loss, self._forward(inputs), truths)
         loss = loss / (truths[0].numel() * number)
         gradients = torch.autograd.grad(loss, self._parameters)
-        return torch.cat([*(g.reshape(-1) for g in gradients), loss.detach()[None], wishes])
+        return torch.cat([*(g.reshape(-1) for g in gradients), loss.detach()[None], flags])
 
     def _step(self, message: Tensor) -> Tensor:
         """Have the optimiser take a step by the gradients of a message; what follows on them."""

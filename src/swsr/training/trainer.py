@@ -44,10 +44,26 @@ _WARM_UP = 0.1
 class Trainer:
     """A network, its data and how to train it.
 
-    `chunk` is the number of frames in a chunk of the stores; `report` takes the rows of figures of
-    all finished epochs, after each; `window_points` as in
-    `inference.apply_network`; `first_layer_rate` as in `transfer.parameter_groups`;
-    `resident_bytes` as in `steps.Steps`.
+    Attributes
+    ----------
+    network
+        What is trained, in place.
+    train, validation
+        Samples of each set.
+    chunk
+        Frames in a chunk of the stores: patches are shuffled so that chunks are read once.
+    settings
+        Epochs, batch size, loss, schedule and patches.
+    seed
+        Of the order of samples and the places of patches.
+    report
+        Called after each epoch with the rows of figures of all finished epochs.
+    window_points
+        Side of a window in validation, as in `inference.apply_network`.
+    first_layer_rate
+        Learning rate of the first layer, as a share of the others'.
+    resident_bytes
+        Frames that may stay on the device, as in `steps.Steps`.
     """
 
     network: Network
@@ -136,10 +152,10 @@ class Trainer:
             set_learning_rate(optimizer, learning_rate(self.settings, done))
             late = time.perf_counter() - started > _SAVE_EVERY_SECONDS
             over = steps.take(part, len(batches[number]), [asked_to_stop(), late])
-            if number + 1 == len(batches) or _any_wish(over):
+            if number + 1 == len(batches) or _any_flag(over):
                 over += steps.rest()
             losses += _finite(over, epoch, len(losses))
-            if _any_wish(over):
+            if _any_flag(over):
                 seconds = progress.seconds + time.perf_counter() - started
                 stop = any(stopping for _, (stopping, _) in over)
                 return Progress(progress.epoch, progress.history, losses, seconds), stop
@@ -182,8 +198,8 @@ class Trainer:
         }
 
 
-def _any_wish(figures: list[Figures]) -> bool:
-    return any(any(wishes) for _, wishes in figures)
+def _any_flag(figures: list[Figures]) -> bool:
+    return any(any(flags) for _, flags in figures)
 
 
 def _finite(figures: list[Figures], epoch: int, before: int) -> list[float]:

@@ -43,8 +43,13 @@ def write_frames(
 ) -> None:
     """Compute lazy frames into a store, group by group; see `fill_store`.
 
-    `at_once` is the number of frames below which reading costs as much as reading all of them.
-    Small groups are computed several at once, side by side in the threads of dask.
+    Parameters
+    ----------
+    frames
+        Variables with dims (time, lat, lon), lazy.
+    at_once
+        Frames in a chunk of the source: to read fewer of them costs as much. Small groups are
+        computed several at once, side by side in the threads of dask.
     """
     template = frames.map(lambda variable: xr.DataArray(0.0, attrs=variable.attrs))
     template = template.assign_coords(frames.coords).assign_attrs(frames.attrs)
