@@ -16,7 +16,7 @@ from typing import Any
 
 from swsr.atomic import atomic_folder, atomic_path
 from swsr.provenance import code, file_states, packages, provenance_path
-from swsr.zarr_io import StoreWriter, open_frames, store_path
+from swsr.zarr_io import StoreWriter, open_frames, read_manifest, store_path
 
 _LARGE = 2**26
 """Bytes above which a user's file is not read only to know whether it is the same."""
@@ -46,10 +46,10 @@ def take_over(output: Path, wanted: str, studies: Path) -> Path | None:
     for twin in sorted(chain.from_iterable(twins)):
         if twin == output or not _is_whole(twin, wanted):
             continue
-        if output.suffix == ".json":
-            _link_store(twin, output)
-        else:
+        if output.suffix != ".json":
             _copy(twin, output)
+        elif not _link_store(twin, output):
+            continue
         return twin
     return None
 
@@ -94,13 +94,19 @@ def _is_whole(twin: Path, wanted: str) -> bool:
     return True
 
 
-def _link_store(twin: Path, output: Path) -> None:
+def _link_store(twin: Path, output: Path) -> bool:
+    """Whether the store could be linked; False where its study made it anew meanwhile."""
+    expected = read_manifest(twin)
     writer = StoreWriter(output, "link")
     writer.discard()
     shutil.rmtree(writer.partial, ignore_errors=True)
     with atomic_folder(writer.partial) as temporary:
         shutil.copytree(store_path(twin), temporary, copy_function=_link)
     writer.publish()
+    if read_manifest(output) == expected:
+        return True
+    writer.discard()
+    return False
 
 
 def _link(source: str, target: str) -> None:

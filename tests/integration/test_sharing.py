@@ -91,3 +91,17 @@ def test_damaged_store_is_not_taken_over(extract):
     second = extract("second")
     assert origin(second) is None
     assert open_frames(second).sizes["time"] == tiny_frames().sizes["time"]
+
+
+def test_store_that_its_study_makes_anew_meanwhile_is_not_taken_over(extract, monkeypatch):
+    extract("first")
+
+    def link(source, target):
+        content = bytearray(Path(source).read_bytes())
+        content[-1] ^= 1
+        Path(target).write_bytes(content)
+
+    monkeypatch.setattr("swsr.sharing._link", link)
+    second = extract("second")
+    assert origin(second) is None
+    assert open_frames(second).load().equals(open_frames(Path("results/first/extract/seed_0.json")).load())
