@@ -29,7 +29,7 @@ PAGE = ROOT / "docs" / "results.md"
 SIZES = {"half": "half size", "paper": "full size"}
 OURS = ("ours", "residual")
 """Experiments whose networks have no more parameters than the reference networks."""
-CHAIN = "combined_processed"
+CHAIN = "network_3d_processed"
 """The 2D network, then the 3D network that was trained on its results, among compared methods."""
 SHARPENED = "sharpened"
 """The experiment of our 3D network after the reference 2D network."""

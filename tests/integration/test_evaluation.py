@@ -96,7 +96,7 @@ def study(inferred):
 
 def test_every_variable_has_its_figures(study):
     test = read_json(study / "evaluate" / "metrics.json")["test"]
-    assert {"bicubic", "network_2d", *PACKED, "combined_processed"} == test.keys()
+    assert {"bicubic", "network_2d", *PACKED} == test.keys()
     for name in ("vorticity", "depth"):
         assert test["network_3d_raw"][f"rmse_{name}"] == 0
         assert test["bicubic"][f"rmse_{name}"] > 0

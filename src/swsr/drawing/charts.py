@@ -18,6 +18,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from swsr.drawing.maps import Colours
+from swsr.evaluation.tables import LABELS
 
 # Colour, dashes and width: lines are told apart without colour, too.
 STYLES: dict[str, dict[str, Any]] = {
@@ -29,26 +30,23 @@ STYLES: dict[str, dict[str, Any]] = {
     "combined_raw": {"color": "#D55E00", "linestyle": (0, (4, 1, 1, 1, 1, 1))},
     "network_3d_processed": {"color": "#009E73", "linestyle": "-."},
     "joint": {"color": "#56B4E9", "linestyle": (0, (6, 2))},
-    "combined_processed": {"color": "#009E73", "linestyle": "-."},
     "constrained_2d": {"color": "#0072B2", "linestyle": ":", "linewidth": 2.5},
     "constrained_3d": {"color": "#009E73", "linestyle": (0, (3, 1, 1, 1)), "linewidth": 2.5},
 }
 _SIZE = (5.4, 3.6)
 
 
-def spectrum_chart(
-    spectra: pd.DataFrame, quantity: str, unit: str, labels: Mapping[str, str]
-) -> str:
+def spectrum_chart(spectra: pd.DataFrame, quantity: str, unit: str) -> str:
     """Power by wavenumber: means over frames, and the range of 8 frames in 10, shaded.
 
-    `spectra` has the columns of `spectra.csv`; `labels` say what to call each method.
+    `spectra` has the columns of `spectra.csv`.
     """
     rows = spectra[spectra["quantity"] == quantity]
     figure, axis = _figure()
     first = rows[rows["method"] == rows["method"].iloc[0]]
     _band(axis, first, "truth", "truth", "truth")
     for method, each in rows.groupby("method", sort=False):
-        _band(axis, each, "power", str(method), labels[str(method)])
+        _band(axis, each, "power", str(method), LABELS[str(method)])
     least = first["truth"].max() * 1e-9
     axis.set(xscale="log", yscale="log", ylabel=f"{quantity} per wavenumber ({unit})")
     axis.set_ylim(bottom=max(least, first["truth"].min() / 10))
@@ -56,13 +54,13 @@ def spectrum_chart(
     return _as_uri(figure)
 
 
-def coherence_chart(spectra: pd.DataFrame, quantity: str, labels: Mapping[str, str]) -> str:
+def coherence_chart(spectra: pd.DataFrame, quantity: str) -> str:
     """Coherence with the truth by wavenumber, and the level down to which a scale is resolved."""
     rows = spectra[spectra["quantity"] == quantity]
     figure, axis = _figure()
     for method, each in rows.groupby("method", sort=False):
         axis.plot(
-            each["wavenumber"], each["coherence"], label=labels[str(method)], **STYLES[str(method)]
+            each["wavenumber"], each["coherence"], label=LABELS[str(method)], **STYLES[str(method)]
         )
     axis.axhline(0.5, color="grey", linewidth=0.8)
     axis.set(xscale="log", ylim=(0, 1.03), ylabel=f"coherence of {quantity} (1)")
@@ -70,11 +68,11 @@ def coherence_chart(spectra: pd.DataFrame, quantity: str, labels: Mapping[str, s
     return _as_uri(figure)
 
 
-def training_chart(histories: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) -> str:
+def training_chart(histories: Mapping[str, pd.DataFrame]) -> str:
     """Validation PSNR and training loss by epoch; keys are the methods that are trained for."""
     figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.4), layout="constrained")
     for method, history in histories.items():
-        label, style = labels[method], STYLES[method]
+        label, style = LABELS[method], STYLES[method]
         marker = {"marker": "o", "markersize": 3} if len(history) < 40 else {}
         axes[0].plot(history["epoch"], history["validation_psnr"], label=label, **style, **marker)
         axes[1].plot(history["epoch"], history["train_loss"], label=label, **style, **marker)
@@ -85,15 +83,13 @@ def training_chart(histories: Mapping[str, pd.DataFrame], labels: Mapping[str, s
     return _as_uri(figure)
 
 
-def time_chart(values: pd.DataFrame, labels: Mapping[str, str], ylabel: str) -> str:
+def time_chart(values: pd.DataFrame, ylabel: str) -> str:
     """A figure of every frame by each method.
 
     Parameters
     ----------
     values
         Columns series, time, method, value; series follow each other along the axis.
-    labels
-        What to call each method.
     ylabel
         Name and unit of the figure.
     """
@@ -102,7 +98,7 @@ def time_chart(values: pd.DataFrame, labels: Mapping[str, str], ylabel: str) -> 
     for method, each in values.groupby("method", sort=False):
         for index, name in enumerate(series):
             part = each[each["series"] == name]
-            label = labels[str(method)] if index == 0 else None
+            label = LABELS[str(method)] if index == 0 else None
             style = STYLES[str(method)]
             if len(part) == 1:  # no line has one end
                 style = style | {"marker": "o", "markersize": 3}

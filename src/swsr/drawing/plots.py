@@ -30,7 +30,7 @@ _MARKS: dict[str, dict[str, Any]] = {
         ("network_2d", "o"),
         ("network_3d_raw", "v"),
         ("combined_raw", "x"),
-        ("combined_processed", "D"),
+        ("network_3d_processed", "D"),
         ("joint", "s"),
         ("spectral", "_"),
         ("constrained_2d", "*"),

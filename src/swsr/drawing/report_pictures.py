@@ -79,14 +79,13 @@ def _projection(grid: Grid) -> str:
 
 def draw_charts(found: Evaluated, training: Mapping[str, Path]) -> dict[str, Any]:
     """What the page's template shows of all test frames, and of trainings: stage -> folder."""
-    labels = LABELS | {"network_3d_processed": LABELS["combined_processed"]}
     frames = found.frames[~found.frames["method"].isin(_PALE)]
     # Of series on other points than those of the training nothing is known.
     known = map(str, frames.dropna(axis="columns", how="all"))
     variables = [key.removeprefix("acc_") for key in known if key.startswith("acc_")]
-    over_time = [_over_time(frames, "psnr", "PSNR (dB)", labels)]
+    over_time = [_over_time(frames, "psnr", "PSNR (dB)")]
     over_time += [
-        _over_time(frames, f"acc_{v}", f"anomaly correlation of {v} (1)", labels) for v in variables
+        _over_time(frames, f"acc_{v}", f"anomaly correlation of {v} (1)") for v in variables
     ]
     spectra = found.table("spectra.csv")
     units = {name: f"({unit})²" for name, unit in found.units.items()}
@@ -104,35 +103,31 @@ def draw_charts(found: Evaluated, training: Mapping[str, Path]) -> dict[str, Any
         "spectra": [
             picture
             for quantity in spectra["quantity"].unique()
-            for picture in _spectrum(spectra, str(quantity), units[str(quantity)], labels)
+            for picture in _spectrum(spectra, str(quantity), units[str(quantity)])
         ],
-        "conserved": [_conserved(means, str(q), labels) for q in means["quantity"].unique()],
+        "conserved": [_conserved(means, str(q)) for q in means["quantity"].unique()],
         "training": Picture(
             "Left: validation set, higher is better. Right: loss.",
-            charts.training_chart(histories, LABELS),
+            charts.training_chart(histories),
             curves + ".",
         ),
     }
 
 
-def _over_time(frames: pd.DataFrame, key: str, ylabel: str, labels: Mapping[str, str]) -> Picture:
+def _over_time(frames: pd.DataFrame, key: str, ylabel: str) -> Picture:
     values = frames[["series", "time", "method"]].assign(value=frames[key])
     ends = values.groupby("method", sort=False)["value"].agg(["min", "max"])
     words = "; ".join(
-        f"{labels[str(m)]} {row['min']:.4g} to {row['max']:.4g}" for m, row in ends.iterrows()
+        f"{LABELS[str(m)]} {row['min']:.4g} to {row['max']:.4g}" for m, row in ends.iterrows()
     )
-    return Picture(
-        ylabel, charts.time_chart(values, labels, ylabel), f"{ylabel} of every frame: {words}."
-    )
+    return Picture(ylabel, charts.time_chart(values, ylabel), f"{ylabel} of every frame: {words}.")
 
 
-def _spectrum(
-    spectra: pd.DataFrame, quantity: str, unit: str, labels: Mapping[str, str]
-) -> list[Picture]:
+def _spectrum(spectra: pd.DataFrame, quantity: str, unit: str) -> list[Picture]:
     made = [
         Picture(
             f"Power of {quantity} by scale",
-            charts.spectrum_chart(spectra, quantity, unit, labels),
+            charts.spectrum_chart(spectra, quantity, unit),
             f"Power of {quantity} by wavenumber: truth, interpolation and networks.",
         )
     ]
@@ -140,19 +135,19 @@ def _spectrum(
         made.append(
             Picture(
                 f"Coherence of {quantity} with the truth",
-                charts.coherence_chart(spectra, quantity, labels),
+                charts.coherence_chart(spectra, quantity),
                 f"Coherence of {quantity} with the truth by wavenumber.",
             )
         )
     return made
 
 
-def _conserved(means: pd.DataFrame, quantity: str, labels: Mapping[str, str]) -> Picture:
+def _conserved(means: pd.DataFrame, quantity: str) -> Picture:
     rows = means[(means["quantity"] == quantity) & ~means["method"].isin(_PALE)]
     values = rows[["series", "time", "method"]].assign(value=rows["result"] / rows["truth"])
     label = f"mean {quantity}, result over truth (1)"
     words = "; ".join(
-        f"{labels[str(method)]} {value:.4f}"
+        f"{LABELS[str(method)]} {value:.4f}"
         for method, value in values.groupby("method", sort=False)["value"].mean().items()
     )
-    return Picture(label, charts.time_chart(values, labels, label), f"{label}: {words} on average.")
+    return Picture(label, charts.time_chart(values, label), f"{label}: {words} on average.")

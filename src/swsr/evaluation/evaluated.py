@@ -56,8 +56,7 @@ class Evaluated:
     @property
     def best(self) -> str:
         """The network with the highest PSNR on the test frames."""
-        under_two_names = "network_3d_processed"  # combined_processed
-        return max(self.networks - {under_two_names}, key=self.psnr)
+        return max(self.networks, key=self.psnr)
 
     @property
     def networks(self) -> set[str]:

@@ -12,9 +12,8 @@ LABELS = {
     "bicubic": "bicubic interpolation",
     "network_2d": "2D network",
     "network_3d_raw": "3D on interpolated frames",
-    "network_3d_processed": "3D on 2D results",
     "combined_raw": "2D, then 3D trained on interpolated frames",
-    "combined_processed": "2D, then 3D trained on 2D results",
+    "network_3d_processed": "2D, then 3D trained on 2D results",
     "joint": "2D and 3D as one network",
     "spectral": "spectral interpolation",
     "constrained_2d": "2D network, consistent with its input",
@@ -51,7 +50,7 @@ Learning", its tables of the three trainings): before and after them, and of the
 
 STUDY_CHAIN = {
     "combined_raw": "41.20, 40.91, 20.18 dB",
-    "combined_processed": "42.37, 42.10, 43.35 dB",
+    "network_3d_processed": "42.37, 42.10, 43.35 dB",
 }
 """The study's table of the combined chain: after 2D, after packing, after 3D."""
 
@@ -80,7 +79,6 @@ def summary_table(test: Mapping[str, Mapping[str, Any]]) -> str:
             f"{figures['mse']:.3e}",
         ]
         for method, figures in test.items()
-        if method != "network_3d_processed"  # combined_processed under its other name
     ]
     return _table(["test frames", "PSNR (dB)", "gain (dB)", "SSIM", "MSE"], rows)
 
@@ -146,7 +144,7 @@ def _experiment_rows(test: _Test, trained: Mapping[str, Mapping[str, Any]]) -> l
 def _chain_rows(test: _Test) -> list[list[str]]:
     steps = [("network_2d", "all"), ("network_2d", "inner")]
     rows = []
-    for label, method in (("raw frames", "combined_raw"), ("2D results", "combined_processed")):
+    for label, method in (("raw frames", "combined_raw"), ("2D results", "network_3d_processed")):
         if any(step not in test for step in (*steps, (method, "inner"))):
             continue
         figures = [test[step] for step in (*steps, (method, "inner"))]
@@ -197,7 +195,7 @@ def gate_lines(verdicts: Mapping[str, Mapping[str, Verdict]]) -> str:
     """A line per network: on how many figures it beats interpolation, and on which it does not."""
     lines = []
     for method, of_figures in verdicts.items():
-        if method in (*INTERPOLATIONS, "network_3d_processed"):
+        if method in INTERPOLATIONS:
             continue
         known = {key: verdict for key, verdict in of_figures.items() if verdict != "not available"}
         better = sum(verdict == "better" for verdict in known.values())
@@ -227,21 +225,20 @@ def physics_table(
     units
         Of each variable.
     """
-    methods = [method for method in test if method != "network_3d_processed"]
     marks = {"worse": " (!)", "equal": " (=)"}
     rows = []
     for key in test["bicubic"]:
         cells = [
             FIGURES[split_key(key)[0]].text(test[method][key])
             + marks.get(verdicts.get(method, {}).get(key, ""), "")
-            for method in methods
+            for method in test
         ]
         rows.append([figure_label(key), figure_unit(key, units), *cells])
     meanings = {figure.label: figure.meaning for figure in FIGURES.values()}
     used = {FIGURES[split_key(key)[0]].label for key in test["bicubic"]}
     return "\n".join(
         [
-            _table(["test frames", "unit", *(LABELS[method] for method in methods)], rows),
+            _table(["test frames", "unit", *(LABELS[method] for method in test)], rows),
             "(!) worse than interpolation, (=) as good; – not available: of frames without their",
             "border no global figures are known, of planes without a unit of length no spectra.\n",
             *(f"- {label}: {text}" for label, text in meanings.items() if label in used),

@@ -14,9 +14,6 @@ from swsr.provenance import provenance_path
 from swsr.run import Run
 from swsr.settings import INTERPOLATIONS
 
-_SECOND_NAME = {"combined_processed": "network_3d_processed"}
-"""The study's name of a chain, under which it is shown, and the method that it is."""
-
 
 def compare(
     evaluations: Mapping[str, Path], training: Mapping[str, Path], output: Path, run: Run
@@ -46,13 +43,10 @@ def _rows(study: str, folder: Path, training: Mapping[str, Path]) -> Iterator[di
     """All figures of the test frames, by method, and what the last training of each cost."""
     test = json.loads((folder / "metrics.json").read_text())["test"]
     for method, figures in test.items():
-        if method in _SECOND_NAME.values():
-            continue
         place: dict[str, object] = {"experiment": name_of(study), "study": study, "method": method}
-        name = _SECOND_NAME.get(method, method)
         cost = {}
-        if name not in INTERPOLATIONS:
-            cost = _cost(training[f"{study}/{trained_by(name)}"])
+        if method not in INTERPOLATIONS:
+            cost = _cost(training[f"{study}/{trained_by(method)}"])
         gain = figures["psnr"] - test["bicubic"]["psnr"]
         yield place | {"gain": gain} | cost | figures
 

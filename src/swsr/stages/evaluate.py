@@ -144,13 +144,11 @@ def evaluate(
     choices = read_stage_settings(settings, EvaluateStage)
     study = _Study(stores, series, choices, load_network(network)[1])
     frames = pd.DataFrame(_score(study))
-    means = _with_second_name(mean_over_frames(frames))
+    means = mean_over_frames(frames)
     diagnoses = {method: each for method in study.methods if (each := _diagnose(study, method))}
     found = nested(means)
     for method, diagnosis in diagnoses.items():
         found["test"][method] |= figures(diagnosis, study.modes)
-    if "network_3d_processed" in found["test"]:
-        found["test"]["combined_processed"] = found["test"]["network_3d_processed"]
     fill(found["test"])
     trained = {
         stage: json.loads((folder / "metrics.json").read_text())
@@ -201,12 +199,6 @@ def _score(study: _Study) -> Iterator[dict[str, object]]:
                     rows = score_frames(pair, card.variables, card.scaling, normals[points])
                     for number, row in enumerate(rows, first):
                         yield place | {"frame": number} | row
-
-
-def _with_second_name(means: pd.DataFrame) -> pd.DataFrame:
-    # The study names 2D, packing, then 3D trained on 2D results both as a training and as a chain.
-    again = means[means["method"] == "network_3d_processed"].assign(method="combined_processed")
-    return pd.concat([means, again])
 
 
 def _diagnose(study: _Study, method: str) -> Diagnosis | None:

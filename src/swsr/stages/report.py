@@ -89,8 +89,6 @@ def _result_table(
     base = found.metrics["bicubic"]["psnr"] or 0
     rows = []
     for method, figures in found.metrics.items():
-        if method == "network_3d_processed":  # combined_processed under its other name
-            continue
         of_method = list(verdicts.get(method, {}).values())
         known = len(of_method) - of_method.count("not available")
         count = f"{of_method.count('better')} of {known}" if of_method else "–"
