@@ -13,10 +13,12 @@ shell.prefix(
 from swsr.experiments import (
     STAGE_OF,
     STARTS,
+    TRAININGS,
     Homes,
     expand,
     name_of,
     pretrains,
+    trained_sections,
     trainings,
     upstream,
 )

@@ -171,6 +171,15 @@ def applied(name):
     return f"{RESULTS}/apply/{name}{suffix}"
 
 
+def all_applied(wildcards):
+    """Results of all coarse runs."""
+    if not APPLY:
+        raise WorkflowError(
+            "apply.files is empty: name the coarse runs to super-resolve"
+        )
+    return [applied(name) for name in APPLY]
+
+
 def files_applied(wildcards):
     """Files of a coarse run."""
     entry = APPLY[wildcards.applied]

@@ -1,6 +1,7 @@
 import json
 import os
 from datetime import datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from platform import node
@@ -36,15 +37,34 @@ def check_files(study):
         raise WorkflowError(str(error)) from None
 
 
+@cache
+def own_networks(study):
+    """Networks that trainings of a study make, wherever links lead, and their names in rules."""
+    names = [training(f"results/{study}/{stage}")["network"] for stage in TRAININGS]
+    return {Path(name).resolve(): name for name in names}
+
+
+def check_start_file(study, key, path, choices):
+    """Refuse what is not there, and what Snakemake would delete before it is read."""
+    if path.resolve() in own_networks(study):
+        raise WorkflowError(f"{key}: {path}: is what it trains: name a copy of it")
+    for other in STUDIES:
+        name = own_networks(other).get(path.resolve(), str(path))
+        if name != str(path):
+            raise WorkflowError(
+                f"{key}: {path}: this run trains it: write {name}, so that it is trained first"
+            )
+    if not path.is_file():
+        raise WorkflowError(f"{key}: {path}: no such file: give {choices} or a path")
+
+
 def check_first_layer(study):
     """Read the file that the first layer starts from, before hours are spent on frames."""
-    path = STUDIES[study].train_2d.first_layer_file
-    if path is None or "train_2d" not in trainings_of(study):
+    settings = STUDIES[study]
+    path = settings.train_2d.first_layer_file
+    if path is None or "train_2d" not in trained_sections(settings):
         return
-    if not path.is_file():
-        raise WorkflowError(
-            f"train_2d.first_layer: {path}: no such file: give random, pretrained or a path"
-        )
+    check_start_file(study, "train_2d.first_layer", path, "random, pretrained")
     try:
         reader = import_module("swsr.training.pretrained")
     except ImportError:
@@ -58,17 +78,11 @@ def check_first_layer(study):
 def check_starts(study):
     """Read the networks that trainings start from, likewise."""
     settings = STUDIES[study]
-    for stage in trainings_of(study):
-        section = stage.partition("/")[0]
+    for section in trained_sections(settings):
         path = getattr(getattr(settings, section), "start_file", None)
         if path is None:
             continue
-        if str(path) == trained(study, stage)["network"]:
-            raise WorkflowError(f"{section}.start: {path}: is what it trains: copy it")
-        if not path.is_file():
-            raise WorkflowError(
-                f"{section}.start: {path}: no such file: give random or a path"
-            )
+        check_start_file(study, f"{section}.start", path, "random")
         try:
             reader = import_module("swsr.training.stage")
         except ImportError:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from swsr.settings import Method, Settings
+from swsr.settings import GRIDS, Method, Settings
 
 BASE = "base"
 """What a study without its experiments is called among them."""
@@ -47,6 +47,9 @@ _UPSTREAM = {
 }
 """Stages, as their folders are named, and whose results they read."""
 
+TRAININGS = tuple(stage for stage in _UPSTREAM if stage.startswith(("train_", "pretrain_")))
+"""Stages that have one result for all series: a network."""
+
 STARTS = ("train_2d", "train_3d/processed")
 """Trainings from which a joint network may go on."""
 
@@ -69,13 +72,12 @@ def expand(config: Mapping[str, Any]) -> dict[str, Settings]:
     ValueError
         One line for each thing that is wrong, with its key.
     """
-    base = Settings.from_mapping(config)
+    base = _settings(config, "config")
     studies = {base.study: base}
     for name, changes in base.experiments.items():
-        merged = _merged(config, changes)
-        studies[f"{base.study}/experiments/{name}"] = Settings.from_mapping(
-            merged, f"experiments.{name}"
-        )
+        # The networks of the study itself are applied, not those of its experiments.
+        merged = _merged(config, {**changes, "apply": {"files": []}})
+        studies[f"{base.study}/experiments/{name}"] = _settings(merged, f"experiments.{name}")
     first_seeds = list(studies.items())
     for repeat in range(1, max(settings.repeats for settings in studies.values())):
         for folder, settings in first_seeds:
@@ -87,6 +89,25 @@ def expand(config: Mapping[str, Any]) -> dict[str, Settings]:
     return studies
 
 
+def _settings(config: Mapping[str, Any], origin: str) -> Settings:
+    """Settings whose trainings fit the frames of the simulation; `check` sees to those of files."""
+    settings = Settings.from_mapping(config, origin)
+    if settings.source.kind == "simulation":
+        try:
+            _check_simulation(settings)
+        except ValueError as error:
+            raise ValueError(f"{origin}: {error}") from None
+    return settings
+
+
+def _check_simulation(settings: Settings) -> None:
+    trained, grid = trained_sections(settings), settings.simulate.grid
+    num_lat, _ = GRIDS[grid]
+    settings.check_patches(trained, num_lat, f"simulate.grid {grid}")
+    if not settings.cuts_the_globe:
+        settings.check_latitudes(trained, num_lat, f"simulate.grid {grid}")
+
+
 def name_of(study: str) -> str:
     """What a study is called among the experiments, whatever its seed."""
     _, _, experiment = study.partition("/experiments/")
@@ -96,6 +117,15 @@ def name_of(study: str) -> str:
 def trainings(method: Method, settings: Settings) -> list[str]:
     """The stages that train what a method uses, in order."""
     return _trainings(STAGE_OF[method], settings)
+
+
+def trained_sections(settings: Settings) -> list[str]:
+    """Sections of all trainings that the methods of a study, or `snakemake apply`, need."""
+    stages = [STAGE_OF[method] for method in settings.methods]
+    if settings.apply.files:
+        stages.append("train_3d/processed" if settings.apply.network_3d else "train_2d")
+    needed = [each for stage in stages for each in _trainings(stage, settings)]
+    return list(dict.fromkeys(each.partition("/")[0] for each in needed))
 
 
 def trained_by(method: Method) -> str:
@@ -121,11 +151,6 @@ def pretrains(settings: Settings) -> bool:
     return any("pretrain_2d" in upstream(stage, settings) for stage in needed)
 
 
-def _is_training(stage: str) -> bool:
-    """Whether a stage has one result for all series."""
-    return stage.startswith(("train_", "pretrain_"))
-
-
 def _trainings(stage: str, settings: Settings) -> list[str]:
     found = [each for read in upstream(stage, settings) for each in _trainings(read, settings)]
     return [*dict.fromkeys(found), *([stage] if stage.startswith("train_") else [])]
@@ -141,7 +166,7 @@ class Homes:
         for study, settings in studies.items():
             names = [*settings.series("train"), *settings.series("test")]
             for stage in _UPSTREAM:
-                for series in [None] if _is_training(stage) else names:
+                for series in [None] if stage in TRAININGS else names:
                     self._first.setdefault(self._recipe(study, stage, series), study)
 
     def of(self, study: str, stage: str, series: str | None = None) -> str:
@@ -166,7 +191,7 @@ class Homes:
         if not _UPSTREAM[stage] and series is not None:
             yield from (series, settings.entry(series))
         for read in upstream(stage, settings):
-            one_for_all = _is_training(read)
+            one_for_all = read in TRAININGS
             for name in [None] if one_for_all else [series] if series else settings.series("train"):
                 yield self._recipe(study, read, name)
 

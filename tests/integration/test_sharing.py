@@ -104,4 +104,8 @@ def test_store_that_its_study_makes_anew_meanwhile_is_not_taken_over(extract, mo
     monkeypatch.setattr("swsr.sharing._link", link)
     second = extract("second")
     assert origin(second) is None
-    assert open_frames(second).load().equals(open_frames(Path("results/first/extract/seed_0.json")).load())
+    assert (
+        open_frames(second)
+        .load()
+        .equals(open_frames(Path("results/first/extract/seed_0.json")).load())
+    )

@@ -3,10 +3,19 @@
 from typing import get_args
 
 import pytest
+import tiny
 import yaml
 from tiny import REPOSITORY
 
-from swsr.experiments import Homes, expand, name_of, pretrains, trained_by, trainings
+from swsr.experiments import (
+    Homes,
+    expand,
+    name_of,
+    pretrains,
+    trained_by,
+    trained_sections,
+    trainings,
+)
 from swsr.settings import Train2d
 
 
@@ -28,6 +37,21 @@ def test_experiments_are_the_study_with_changes():
     assert plain.train_2d.network == "study_2d"
     assert plain.train_2d.epochs == base.train_2d.epochs
     assert plain.train_3d == base.train_3d
+
+
+def test_coarse_runs_are_of_the_study_alone():
+    """An experiment, which none of its networks is applied of, may differ from what `apply` needs."""
+    asked = tiny.config(
+        apply={"files": ["a.nc"], "consistent": True},
+        experiments={"old": {"train_3d": {"network": "study_3d"}}},
+    )
+    base, old = expand(asked).values()
+    assert base.apply.files == ("a.nc",)
+    assert old.apply.files == ()
+    assert old.apply.consistent
+    asked["train_3d"]["network"] = "study_3d"
+    with pytest.raises(ValueError, match=r"config: apply.consistent needs whole frames"):
+        expand(asked)
 
 
 def test_repeats_are_everything_from_further_seeds():
@@ -93,6 +117,66 @@ def test_trainings_that_a_method_needs():
     joint = config()["train_joint"] | {"start": "trained"}
     [settings] = expand(config(train_joint=joint)).values()
     assert trainings("joint", settings) == ["train_2d", "train_3d/processed", "train_joint"]
+
+
+@pytest.mark.parametrize(
+    ("sections", "trained"),
+    [
+        ({"methods": ["network_3d_raw"]}, ["train_3d"]),
+        ({"methods": ["joint"]}, ["train_joint"]),
+        (
+            {"methods": ["joint"], "train_joint": {"start": "trained"}},
+            ["train_2d", "train_3d", "train_joint"],
+        ),
+        ({"methods": ["spectral", "network_2d"]}, ["train_2d"]),
+        ({"methods": ["network_2d"], "apply": {"files": ["a.nc"]}}, ["train_2d", "train_3d"]),
+        (
+            {"methods": ["network_3d_raw"], "apply": {"files": ["a.nc"], "network_3d": False}},
+            ["train_3d", "train_2d"],
+        ),
+    ],
+)
+def test_sections_that_are_trained_are_those_of_methods_and_apply(sections, trained):
+    [settings] = expand(tiny.config(**sections)).values()
+    assert trained_sections(settings) == trained
+
+
+APPLIED = {"apply": {"files": ["a.nc"]}}
+POLES_2D = {"downscale": {"scale": 8}, "simulate": {"grid": "T31"}}
+"""Leaves too few latitudes for the 2D network, and enough for a 3D one."""
+
+
+@pytest.mark.parametrize(
+    ("sections", "needed_by", "words"),
+    [
+        (
+            {"train_2d": {"patch_points": 33}, "methods": ["network_3d_raw"]},
+            [{"methods": ["network_3d_raw", "network_2d"]}, APPLIED],
+            "config: train_2d.patch_points is 33, but frames of simulate.grid T42 have only 32",
+        ),
+        (
+            {"train_3d": {"patch_points": 65}, "methods": ["joint"]},
+            [{"methods": ["network_3d_processed"]}, {"train_joint": {"start": "trained"}}, APPLIED],
+            "config: train_3d.patch_points is 65, but frames of simulate.grid T42 have only 64",
+        ),
+        (
+            POLES_2D | {"methods": ["network_3d_raw"]},
+            [{"methods": ["constrained_2d"]}, APPLIED],
+            "leaves 6 of the 48 latitudes of simulate.grid T31, but train_2d.network skip_2d reads 8",
+        ),
+        (
+            {"downscale": {"scale": 8}, "train_joint": {"patch_points": None}},
+            [{"methods": ["joint"]}],
+            "config: downscale.scale 8 leaves 8 of the 64 latitudes of simulate.grid T42, but "
+            "train_joint.network skip_joint reads 12 beyond a pole",
+        ),
+    ],
+)
+def test_frames_must_fit_the_networks_that_are_trained_and_no_others(sections, needed_by, words):
+    expand(tiny.config(**sections))
+    for more in needed_by:
+        with pytest.raises(ValueError, match=words):
+            expand(tiny.config(**sections | more))
 
 
 def test_experiments_share_one_training_on_natural_images():
@@ -197,6 +281,7 @@ def test_joint_network_starts_only_from_networks_of_its_kind(changes, words):
         ({"x": {"train_2d": {"epoch": 3}}}, "experiments.x: unknown key train_2d.epoch"),
         ({"x": {"train_2d": {"epochs": "many"}}}, "experiments.x: train_2d.epochs is 'many'"),
         ({"x": {"methods": []}}, "experiments.x: methods is"),
+        ({"x": {"train_2d": {"patch_points": 33}}}, "experiments.x: train_2d.patch_points is 33"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_name_of_the_experiment(experiments, words):

@@ -12,6 +12,8 @@ from chains import Chain, run_chain
 from PIL import Image
 from tiny import REPOSITORY, read_json, tiny_frames
 
+from swsr.checkpoint import Card, save_network
+from swsr.networks.build import build_network
 from swsr.zarr_io import open_frames
 
 pytestmark = pytest.mark.chain
@@ -22,7 +24,6 @@ METHODS = {
     "network_3d_raw",
     "network_3d_processed",
     "combined_raw",
-    "combined_processed",
     "joint",
     "spectral",
     "constrained_2d",
@@ -244,7 +245,7 @@ def test_another_models_file_needs_only_another_source(tmp_path):
         error = float(np.sqrt(((fine[name] - stored[name]) ** 2).mean()))
         assert error < float(stored[name].std())
     found = read_json(results / "evaluate" / "metrics.json")["test"].keys()
-    assert found == {"bicubic", "combined_processed", *config["methods"]}
+    assert found == {"bicubic", *config["methods"]}
 
 
 @pytest.mark.parametrize(
@@ -271,6 +272,63 @@ def test_wrong_config_stops_snakemake_with_one_line(tmp_path, config, sentence):
     assert sum(sentence in line for line in (done.stderr + done.stdout).splitlines()) == 1
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+OWN = "results/tiny/train_2d/network.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "config"),
+    [
+        ("train_2d.start", OWN, {}),
+        ("train_2d.start", "{folder}/" + OWN, {}),
+        ("train_2d.start", "~/" + OWN, {}),
+        ("train_2d.start", "results/../" + OWN, {}),
+        ("train_2d.start", OWN.replace("results", "linked"), {}),
+        ("train_3d.start", "~/results/tiny/train_3d/raw/network.safetensors", {}),
+        ("train_2d.first_layer", OWN, {}),
+        ("train_2d.first_layer", "~/" + OWN, {}),
+        ("train_2d.start", OWN, {"methods": ["network_3d_raw"], "apply": {"files": ["a.nc"]}}),
+    ],
+)
+def test_a_training_does_not_start_from_itself(tmp_path, monkeypatch, key, path, config):
+    """However it is spelled: Snakemake would delete it first, or tell of a circle."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    own = tmp_path / path.replace("~", ".").replace("linked", "results").format(folder=tmp_path)
+    own.parent.mkdir(parents=True)
+    own.write_text("weights")
+    (tmp_path / "linked").symlink_to("results")
+    section, name = key.split(".")
+    given = path.format(folder=tmp_path)
+    chain = Chain(tmp_path, REPOSITORY / "studies" / "tiny.yaml")
+    done = chain.snakemake("--dry-run", config=config | {section: {name: given}})
+    assert done.returncode == 1
+    shown = given.replace("~", str(tmp_path))
+    sentence = f"{key}: {shown}: is what it trains: name a copy of it"
+    assert sum(sentence in line for line in (done.stderr + done.stdout).splitlines()) == 1
+
+
+def test_an_experiment_starts_from_the_study_under_the_name_of_its_rule(tmp_path):
+    """Under another name Snakemake would not know that it has to be trained first."""
+    own = tmp_path / OWN
+    own.parent.mkdir(parents=True)
+    card = Card("skip_2d", ("vorticity",), ("s-1",), 2, (0.0,), (1.0,), {}, {}, {}, {})
+    save_network(own, build_network("skip_2d", 1, 2), card)
+    chain = Chain(tmp_path, REPOSITORY / "studies" / "tiny.yaml")
+    for given, sentence in ((own, f"this run trains it: write {OWN}, so"), (OWN, "")):
+        tuned = {"methods": ["network_2d"], "train_2d": {"start": str(given)}}
+        done = chain.snakemake("--dry-run", config={"experiments": {"tuned": tuned}})
+        assert done.returncode == (1 if sentence else 0), done.stderr
+        assert sentence in done.stdout + done.stderr
+
+
+def test_apply_without_coarse_runs_is_refused(tmp_path):
+    chain = Chain(tmp_path, REPOSITORY / "studies" / "tiny.yaml")
+    assert "train_2d" in chain.would_run()
+    done = chain.snakemake("--", "apply")
+    assert done.returncode == 1
+    sentence = "apply.files is empty: name the coarse runs to super-resolve"
+    assert sum(sentence in line for line in (done.stderr + done.stdout).splitlines()) == 1
 
 
 FILES = {"source": {"kind": "files", "train": ["frames.nc"], "test": []}}

@@ -212,14 +212,6 @@ def test_snakemake_agrees(chain, key):
 
 
 @pytest.mark.chain
-def test_a_training_does_not_start_from_itself(chain):
-    own = "results/tiny/train_2d/network.safetensors"
-    done = chain.snakemake("--dry-run", config={"train_2d": {"start": own}})
-    assert done.returncode == 1
-    assert f"train_2d.start: {own}: is what it trains: copy it" in done.stdout + done.stderr
-
-
-@pytest.mark.chain
 def test_order_of_keys_and_touched_settings_rerun_nothing(chain):
     config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
     tiny = yaml.safe_load((REPOSITORY / "studies" / "tiny.yaml").read_text())

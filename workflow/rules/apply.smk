@@ -1,7 +1,7 @@
 rule apply:
     # The target: each coarse run super-resolved by the networks of this study.
     input:
-        [applied(name) for name in APPLY],
+        all_applied,
 
 
 rule apply_series:

@@ -5,7 +5,16 @@ Snakemake parses the Snakefile, and with it this package, again in every job.
 """
 
 from swsr.settings.base import Strict, read_stage_settings
-from swsr.settings.frames import PACK_FRAMES, Codec, Downscale, Filter, Set, Simulate, Split
+from swsr.settings.frames import (
+    GRIDS,
+    PACK_FRAMES,
+    Codec,
+    Downscale,
+    Filter,
+    Set,
+    Simulate,
+    Split,
+)
 from swsr.settings.source import (
     Bound,
     Format,
@@ -38,6 +47,7 @@ from swsr.settings.whole import INTERPOLATIONS, Method, Settings
 
 __all__ = [
     "FSRCNN_STARTS",
+    "GRIDS",
     "IMAGE_TILE_POINTS",
     "INTERPOLATIONS",
     "LATITUDES_READ",

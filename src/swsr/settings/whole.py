@@ -1,7 +1,7 @@
 """The whole of `config.yaml`, and what must fit between its sections."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import Field, PositiveInt, ValidationError, model_validator
@@ -103,9 +103,6 @@ class Settings(Strict):
                 f"downscale.scale {scale} does not divide the {lat} x {lon} points of "
                 f"simulate.grid {self.simulate.grid}"
             )
-        self.check_patches(lat, f"simulate.grid {self.simulate.grid}")
-        if not self._cuts_the_globe:
-            self.check_latitudes(lat, f"simulate.grid {self.simulate.grid}")
         return self
 
     @model_validator(mode="after")
@@ -122,7 +119,7 @@ class Settings(Strict):
             if of_3d and self.train_3d.network == "study_3d":
                 raise ValueError(
                     f"{wish} needs whole frames, but train_3d.network study_3d takes points off: "
-                    f"use skip_3d{instead}"
+                    f"use skip_3d or fusion_3d{instead}"
                 )
             if self.downscale.codec is not None:
                 raise ValueError(
@@ -161,8 +158,8 @@ class Settings(Strict):
         wide = self.downscale.scale > 2
         if "joint" in self.methods and self.train_joint.network == "study_joint" and wide:
             raise ValueError(
-                "train_joint.network study_joint takes more points off each side at scale "
-                f"{self.downscale.scale} than methods are compared without: use skip_joint"
+                "train_joint.network study_joint loses more than the 2 border points that the "
+                f"evaluation leaves out at downscale.scale {self.downscale.scale}: use skip_joint"
             )
         points = self.train_joint.patch_points
         crops = "joint" in self.methods and self.train_joint.network == "study_joint"
@@ -176,7 +173,7 @@ class Settings(Strict):
     @model_validator(mode="after")
     def _waves_need_the_whole_globe(self) -> Self:
         simulated = self.source.kind == "simulation"
-        if "spectral" in self.methods and simulated and self._cuts_the_globe:
+        if "spectral" in self.methods and simulated and self.cuts_the_globe:
             raise ValueError(
                 "methods name spectral, which needs the whole globe of the simulation: leave out "
                 "either it, or source.select of lat and lon and a source.periodic without lon"
@@ -206,7 +203,7 @@ class Settings(Strict):
         return self
 
     @property
-    def _cuts_the_globe(self) -> bool:
+    def cuts_the_globe(self) -> bool:
         """Whether frames of the simulation end before the poles, or do not go around."""
         periodic = self.source.periodic
         bounded = periodic is not None and "lon" not in periodic
@@ -217,22 +214,18 @@ class Settings(Strict):
         """Whether `methods` name a network that reads several frames in a row."""
         return not set(self.methods) <= {*INTERPOLATIONS, "network_2d", "constrained_2d"}
 
-    def check_patches(self, num_points: int, origin: str) -> None:
-        """Check that patches of the trainings fit into frames of so many points on a side.
+    def check_patches(self, trained: Iterable[str], num_points: int, origin: str) -> None:
+        """Check that patches of these trainings fit into frames of so many points on a side.
+
+        `trained` are sections, as `experiments.trained_sections` gives them.
 
         Raises
         ------
         ValueError
             With the key that is too large.
         """
-        methods, scale = set(self.methods), self.downscale.scale
-        from_trained = "joint" in methods and self.train_joint.start == "trained"
-        sides = {"train_2d": num_points // scale}
-        if from_trained or methods - {"network_2d", "constrained_2d", "joint", *INTERPOLATIONS}:
-            sides["train_3d"] = num_points
-        if "joint" in methods:
-            sides["train_joint"] = num_points // scale
-        for stage, least in sides.items():
+        for stage in trained:
+            least = num_points if stage == "train_3d" else num_points // self.downscale.scale
             points = getattr(self, stage).patch_points
             if points is not None and points > least:
                 raise ValueError(
@@ -240,8 +233,10 @@ class Settings(Strict):
                     "points there: use fewer, or null for whole frames"
                 )
 
-    def check_latitudes(self, num_lat: int, origin: str) -> None:
-        """Check that networks find what they read beyond a pole, on globes of so many latitudes.
+    def check_latitudes(self, trained: Iterable[str], num_lat: int, origin: str) -> None:
+        """Check that globes of so many latitudes have what these networks read beyond a pole.
+
+        `trained` are sections, as `experiments.trained_sections` gives them.
 
         Raises
         ------
@@ -249,7 +244,7 @@ class Settings(Strict):
             With the network that reads more.
         """
         scale = self.downscale.scale
-        for stage in ("train_2d", *(["train_joint"] if "joint" in self.methods else [])):
+        for stage in trained:
             network = getattr(self, stage).network
             needed = LATITUDES_READ.get(network, 0)
             if num_lat // scale < needed:
