@@ -20,7 +20,7 @@ from swsr.frame_checks import check_finite_frames
 from swsr.geometry import Frames
 from swsr.inference_stage import Chain, Trained, prepare
 from swsr.run import Run
-from swsr.schema import DIMS, standardise
+from swsr.schema import DIMS, IN_SCRIPT, standardise
 from swsr.zarr_io import stack_variables
 
 _ORIGIN = "frames"
@@ -117,14 +117,18 @@ class SuperResolver:
             When spacing is unlike that of the training, or values in memory are.
         """
         names = self.card.variables
-        frames = standardise(coarse, names, dims or {}, _ORIGIN, lon_order="counted on")
+        frames = standardise(
+            coarse, names, dims or {}, _ORIGIN, lon_order="counted on", advice=IN_SCRIPT
+        )
         if "time" not in frames.coords:
             frames = frames.assign_coords(time=np.arange(frames.sizes["time"]))
-        frames = as_trained(frames, self.chain, periodic, _ORIGIN, _warn)
+        unlike: list[str] = []
+        frames = as_trained(frames, self.chain, periodic, _ORIGIN, unlike.append)
         lazy = any(variable.chunks for variable in frames.data_vars.values())
         if not lazy:
-            for sentence in range_warnings(frames, self.card):
-                _warn(f"{_ORIGIN}: {sentence}")
+            unlike += [f"{_ORIGIN}: {each}" for each in range_warnings(frames, self.card)]
+        for sentence in unlike:
+            warnings.warn(sentence, stacklevel=2)  # from here, so that it names the caller's line
         chunk_frames = max(frames.chunksizes["time"]) if lazy else _CHUNK_FRAMES
         checked = check_finite_frames(frames, _ORIGIN, chunk_frames)
         grid = fine_grid(frames, self.card.scale, _ORIGIN)
@@ -138,10 +142,6 @@ class SuperResolver:
         )
         fine.attrs = dict(coarse.attrs)
         return fine if lazy else fine.compute()
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, stacklevel=4)
 
 
 def _over_time(

@@ -14,6 +14,7 @@ import xarray as xr
 
 from swsr.atomic import write_text
 from swsr.components import is_component
+from swsr.experiments import trained_sections
 from swsr.frame_checks import check_divisible, check_frames
 from swsr.geometry import Geometry
 from swsr.grids import Grid
@@ -52,9 +53,10 @@ def check_files(settings: Settings, files: Mapping[str, list[Path]], found: Path
         sample = settings.sample(name)
         with open_files(paths, settings.source, sample) as frames:
             _check_series(settings, name, frames, str(paths[0]))
-            series[name] = _describe(frames)
+            series[name] = _describe(frames, Geometry.detect(frames, settings.source.periodic))
             series[name]["found"] = describe(paths, settings.source, frames)
     _check_alike(series, files)
+    _check_edges({name: series[name] for name in settings.series("train")}, files)
     if settings.packs_frames:
         _check_steps(series, files)
     write_text(found, json.dumps({"asked": asked, "series": series}, indent=2) + "\n")
@@ -62,21 +64,22 @@ def check_files(settings: Settings, files: Mapping[str, list[Path]], found: Path
 
 def _check_series(settings: Settings, name: str, frames: xr.Dataset, origin: str) -> None:
     check_frames(frames, origin)
-    check_divisible(frames, settings.downscale.scale, origin)
+    geometry = Geometry.detect(frames, settings.source.periodic)
+    check_divisible(frames, settings.downscale.scale, geometry, origin)
     if "spectral" in settings.methods:
-        _check_waves(settings, frames, origin)
+        _check_waves(geometry.mark(frames), origin)
     if name not in settings.series("train"):
         return
     settings.effective_split.ranges(frames.sizes["time"])
-    settings.check_patches(min(frames.sizes["lat"], frames.sizes["lon"]), origin)
-    if Geometry.detect(frames, settings.source.periodic).lat == "pole":
-        settings.check_latitudes(frames.sizes["lat"], origin)
+    trained = trained_sections(settings)
+    settings.check_patches(trained, min(frames.sizes["lat"], frames.sizes["lon"]), origin)
+    if geometry.lat == "pole":
+        settings.check_latitudes(trained, frames.sizes["lat"], origin)
 
 
-def _check_waves(settings: Settings, frames: xr.Dataset, origin: str) -> None:
+def _check_waves(marked: xr.Dataset, origin: str) -> None:
     from swsr.resampling.spectral_interpolation import check_grid  # only here: scipy takes its time
 
-    marked = Geometry.detect(frames, settings.source.periodic).mark(frames)
     try:
         check_grid(Grid.of(marked))
     except ValueError as error:
@@ -95,6 +98,18 @@ def _check_alike(series: dict[str, dict[str, Any]], files: Mapping[str, list[Pat
                 )
 
 
+def _check_edges(training: dict[str, dict[str, Any]], files: Mapping[str, list[Path]]) -> None:
+    """A network learns what lies beyond edges; it may be tested where something else does."""
+    first, *others = training
+    for name in others:
+        ours, theirs = training[name]["edges"], training[first]["edges"]
+        if ours != theirs:
+            raise ValueError(
+                f"{files[name][0]}: its edges {ours} are not those of {files[first][0]}, {theirs}: "
+                "leave one of them out of source.train, or set source.periodic for both"
+            )
+
+
 def _check_steps(series: dict[str, dict[str, Any]], files: Mapping[str, list[Path]]) -> None:
     first, *others = series
     for name in others:
@@ -107,11 +122,12 @@ def _check_steps(series: dict[str, dict[str, Any]], files: Mapping[str, list[Pat
             )
 
 
-def _describe(frames: xr.Dataset) -> dict[str, Any]:
+def _describe(frames: xr.Dataset, geometry: Geometry) -> dict[str, Any]:
     return {
         "frames": frames.sizes["time"],
         "lat": frames.sizes["lat"],
         "lon": frames.sizes["lon"],
+        "edges": {"lat": geometry.lat, "lon": geometry.lon},
         "units": {
             str(name): str(frames[name].attrs.get("units", "1")) for name in frames.data_vars
         },

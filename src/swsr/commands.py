@@ -142,8 +142,14 @@ TOOLS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
             "--filter": {
                 "dest": "filter_name",
                 "choices": ("bicubic", "mean"),
-                "default": "bicubic",
-                "help": "which made, or would make, the coarse frames; default: bicubic",
+                "help": "which made, or would make, the coarse frames; default: as their store "
+                "says, else bicubic",
+            },
+            "--periodic": {
+                "nargs": "+",
+                "choices": ("lat", "lon"),
+                "help": "dims that go around, as source.periodic; default: as stores say, else "
+                "detected from coordinates",
             },
         },
     ),
@@ -197,18 +203,39 @@ def _add_flags(command: argparse.ArgumentParser) -> None:
         "--studies", type=Path, metavar="PATH",
         help="folder of studies from which an equal result is taken over; default: none is",
     )  # fmt: skip
-    how.add_argument("--ranks", type=int, default=1, help="ranks that the launcher starts")
-    how.add_argument("--threads", type=int, help="threads of each rank; default: all cores")
+    how.add_argument("--ranks", type=_positive, default=1, help="ranks that the launcher starts")
+    how.add_argument("--threads", type=_positive, help="threads of each rank; default: all cores")
     how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     how.add_argument(
-        "--window-points", type=int, default=512, help="side of a window of inference, input points"
+        "--window-points",
+        type=_positive,
+        default=512,
+        help="side of a window of inference, input points",
     )
     how.add_argument(
         "--cache-mb",
-        type=int,
+        type=_not_negative,
         default=4096,
         help="frames that a training rank keeps in memory",
     )
+
+
+def _positive(text: str) -> int:
+    return _at_least(1, text)
+
+
+def _not_negative(text: str) -> int:
+    return _at_least(0, text)
+
+
+def _at_least(least: int, text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, {least} or more")
+    return number
 
 
 def _as_mapping(

@@ -28,8 +28,8 @@ vorticity to some."""
 _TURNING = re.compile("vorticity|stream[ _]?function")
 _TURNING_NAMES = ("vo", "vor", "vort", "zeta", "pv", "strf")
 
-_HEIGHTS = ("m", "meter", "meters", "metre", "metres")
-"""Units of zeta where it is the height of the sea's surface."""
+METRES = ("m", "metre", "metres", "meter", "meters")
+"""What files call the metre: zeta in it is the height of the sea's surface, not vorticity."""
 
 
 def is_component(variable: xr.DataArray) -> bool:
@@ -72,7 +72,7 @@ def rename_along(dataset: xr.Dataset, names: Mapping[str, str]) -> xr.Dataset:
 def _turns(variable: xr.DataArray) -> bool:
     known, name = _standard_name(variable), str(variable.name).lower()
     if not known and name in _TURNING_NAMES:
-        return variable.attrs.get("units") not in _HEIGHTS
+        return variable.attrs.get("units") not in METRES
     title = known or f"{name} {variable.attrs.get('long_name', '')}".lower()
     return bool(_TURNING.search(title))
 

@@ -4,6 +4,7 @@ import dask.array
 import numpy as np
 import xarray as xr
 
+from swsr.geometry import Geometry
 from swsr.settings import PACK_FRAMES
 
 _LEAST_FILL = 1e30
@@ -60,7 +61,8 @@ def check_times(dataset: xr.Dataset, origin: str) -> None:
 
 def _time_steps(times: np.ndarray) -> np.ndarray:
     """Steps as numbers, whatever times are: numbers, datetime64, or dates of another calendar."""
-    steps = np.diff(times)
+    # Differences of unsigned integers would wrap around.
+    steps = np.diff(times.astype("int64") if times.dtype.kind in "ui" else times)
     if steps.dtype == object:
         return np.array([step.total_seconds() for step in steps])
     return steps.astype("float64")
@@ -90,7 +92,8 @@ def check_finite(values: np.ndarray, variable: str, first_frame: int, origin: st
             frame = int(np.flatnonzero(wrong.any(axis=(1, 2)))[0])
             raise ValueError(
                 f"{origin}: {variable} is {what} at {int(wrong[frame].sum())} points of frame "
-                f"{first_frame + frame}: fill or cut the gaps first"
+                f"{first_frame + frame}: fill the gaps, or leave out these frames or points (in a "
+                "study by source.select)"
             )
 
 
@@ -116,13 +119,14 @@ def _checked(variable: xr.DataArray, origin: str, chunk_frames: int) -> xr.DataA
     return chunked.copy(data=blocks)
 
 
-def check_divisible(dataset: xr.Dataset, scale: int, origin: str) -> None:
-    """Check that frames can be downscaled by a whole factor.
+def check_divisible(dataset: xr.Dataset, scale: int, geometry: Geometry, origin: str) -> None:
+    """Check that frames can be downscaled by a whole factor, and still go on across the poles.
 
     Raises
     ------
     ValueError
-        With the dim and size that `scale` does not divide.
+        With the dim and size that `scale` does not divide, or with longitudes that leave no
+        meridian across a pole.
     """
     for dim in ("lat", "lon"):
         size = dataset.sizes[dim]
@@ -131,3 +135,10 @@ def check_divisible(dataset: xr.Dataset, scale: int, origin: str) -> None:
                 f"{origin}: {size} points of {dim} are not divisible by downscale.scale {scale}: "
                 "cut the frames by source.select or choose another scale"
             )
+    size = dataset.sizes["lon"]
+    if geometry.lat == "pole" and size // scale % 2:
+        raise ValueError(
+            f"{origin}: {size} points of lon make {size // scale} at downscale.scale {scale}, an "
+            "odd number, so that across a pole no low-resolution point lies opposite another: "
+            "choose another scale, or leave out the rows beside a pole by source.select.lat"
+        )

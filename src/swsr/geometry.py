@@ -71,6 +71,13 @@ class Geometry:
         vectors = tuple(name in frames.attrs["vectors"] for name in frames.data_vars)
         return cls(frames.attrs["lat_edge"], frames.attrs["lon_edge"], vectors)
 
+    @classmethod
+    def noted(cls, frames: xr.Dataset) -> tuple[LatEdge, LonEdge] | None:
+        """Edges that `mark` noted on a store, or on a file made of one; None on any other file."""
+        if not {"lat_edge", "lon_edge"} <= frames.attrs.keys():
+            return None
+        return frames.attrs["lat_edge"], frames.attrs["lon_edge"]
+
     def mark(self, frames: xr.Dataset) -> xr.Dataset:
         """The same frames with this geometry as their attributes."""
         names = [str(n) for n, v in zip(frames.data_vars, self.vectors, strict=True) if v]

@@ -7,6 +7,7 @@ from typing import Literal, Self, TypeAlias
 import numpy as np
 import xarray as xr
 
+from swsr.components import METRES
 from swsr.geometry import Geometry
 
 EARTH_RADIUS_M = 6.37122e6
@@ -14,8 +15,9 @@ EARTH_RADIUS_M = 6.37122e6
 
 Spacing: TypeAlias = Literal["gauss", "equiangular", "equiangular_with_poles"]
 _SPACINGS: tuple[Spacing, ...] = ("gauss", "equiangular", "equiangular_with_poles")
-_METRES = dict.fromkeys(("m", "metre", "metres", "meter", "meters"), 1.0)
-_METRES |= dict.fromkeys(("km", "kilometre", "kilometres", "kilometer", "kilometers"), 1e3)
+_IN_METRES = dict.fromkeys(METRES, 1.0) | dict.fromkeys(
+    ("km", *(f"kilo{name}" for name in METRES[1:])), 1e3
+)
 
 _UNEVEN = 0.02
 """Of the mean step, by which steps may differ; those of Gaussian latitudes do by less."""
@@ -124,9 +126,9 @@ class Grid:
             metres = np.radians(EARTH_RADIUS_M)
             middle = np.radians((self.lat[0] + self.lat[-1]) / 2)
             return float(steps[0] * metres), float(steps[1] * metres * np.cos(middle))
-        if self.unit not in _METRES:
+        if self.unit not in _IN_METRES:
             return None
-        return steps[0] * _METRES[self.unit], steps[1] * _METRES[self.unit]
+        return steps[0] * _IN_METRES[self.unit], steps[1] * _IN_METRES[self.unit]
 
 
 def _are_even(values: np.ndarray) -> bool:

@@ -15,7 +15,7 @@ from swsr.frame_checks import check_frames
 from swsr.schema import DIMS
 from swsr.settings import Format, Reading
 from swsr.sources import describe
-from swsr.sources.files import format_of, open_files
+from swsr.sources.files import format_of, open_files, unchosen_dims
 from swsr.sources.formats import TITLES, open_one
 
 _SCALE = 2
@@ -103,33 +103,24 @@ def _first_readable(paths: list[Path], raw: xr.Dataset, plain: Reading) -> _Foun
 
 def _read(paths: list[Path], raw: xr.Dataset, plain: Reading) -> _Found:
     variable = raw[plain.variables[0]]
-    select: dict[str, Any] = {}
-    notes: dict[str, str] = {}
     dims: dict[str, str] = {}
     if "step" in variable.dims and "time" not in variable.dims:
         dims["time"] = "step"
     sample = 0 if variable.sizes.get("sample", 1) > 1 else None
-    while True:
-        reading = plain.model_copy(update={"select": select, "dims": dims})
-        try:
-            frames = open_files(paths, reading, sample)
-            break
-        except ValueError as error:
-            extra = [d for d in variable.dims if f"dim {d!r} has" in str(error) and d not in select]
-            if not extra:
-                raise
-            values = raw[extra[0]].values.tolist()
-            select |= {str(extra[0]): values[0]}
-            notes["select"] = f"of {extra[0]} {', '.join(map(str, values))}"
+    reading = plain.model_copy(update={"dims": dims})
+    extra = unchosen_dims(raw, reading, sample, str(paths[0]))
+    entries = {dim: raw[dim].values.tolist() for dim in extra}
+    notes = [f"of {dim} {', '.join(map(str, values))}" for dim, values in entries.items()]
+    select: dict[str, Any] = {dim: values[0] for dim, values in entries.items()}
+    reading = reading.model_copy(update={"select": select})
+    frames = open_files(paths, reading, sample)
     cuts = _even(frames)
     if cuts:
-        notes["select"] = "; ".join(
-            [*notes.values(), f"a row less of {' and '.join(cuts)}, so that scale 2 divides"]
-        )
+        notes.append(f"a row less of {' and '.join(cuts)}, so that scale 2 divides")
         reading = reading.model_copy(update={"select": select | cuts})
         frames = open_files(paths, reading, sample)
     check_frames(frames, str(paths[0]))
-    return _Found(reading, frames, notes)
+    return _Found(reading, frames, {"select": "; ".join(notes)} if notes else {})
 
 
 def _even(frames: xr.Dataset) -> dict[str, tuple[float, float]]:

@@ -26,6 +26,40 @@ _COORDINATE_ATTRIBUTES = {
 }
 
 
+@dataclass(frozen=True)
+class Advice:
+    """What to do about a dim, `{dim}`, in the terms of whoever gave the frames.
+
+    Attributes
+    ----------
+    name
+        Where none is found for time, lat, lon or samples.
+    choose
+        Where a further one has several entries.
+    order
+        Where longitudes do not ascend.
+    """
+
+    name: str
+    choose: str
+    order: str
+
+
+IN_CONFIG = Advice(
+    "set source.dims.{dim} to the name",
+    "choose one by source.select.{dim}",
+    "order it from where you like by source.select.lon",
+)
+IN_FILE = Advice(
+    "give the file one that is named {dim}", "write a file of one of them first", "sort it first"
+)
+IN_SCRIPT = Advice(
+    "give the name, as dims={{'{dim}': ...}}",
+    "choose one first, as by .isel({dim}=0)",
+    "sort it first",
+)
+
+
 def standardise(
     dataset: xr.Dataset,
     variables: tuple[str, ...],
@@ -33,6 +67,7 @@ def standardise(
     origin: str,
     *,
     lon_order: LonOrder = "ascending",
+    advice: Advice = IN_CONFIG,
 ) -> xr.Dataset:
     """The chosen variables under canonical dims, lat and lon ascending; nothing is computed.
 
@@ -49,6 +84,8 @@ def standardise(
     lon_order
         Longitudes that come in another order are refused (`ascending`), counted on where they jump
         once, as in a region across 0 (`counted on`), or left, as they are ordered later (`any`).
+    advice
+        What errors say is to be done about dims.
 
     Raises
     ------
@@ -63,24 +100,11 @@ def standardise(
         )
     chosen = _with_coordinates_of_dims(dataset[list(variables)])
     guessed = chosen.cf.guess_coord_axis()
-    names = {dim: dims.get(dim) or _find_dim(guessed, dim, origin) for dim in DIMS}
+    names = _find_dims(guessed, dims, origin, advice)
     earth = {dim for dim in DIMS if dim not in dims and names[dim] in _on_earth(guessed, dim)}
-    for dim, name in names.items():
-        if name not in chosen.dims:
-            raise ValueError(
-                f"{origin}: source.dims.{dim} is {name!r}, but dims are {_sizes(chosen)}"
-            )
     # Only the coordinates of dims go on: others may have taken the names, or may vary in time.
-    chosen = chosen.reset_coords(drop=True)
+    chosen = _without_extra(chosen.reset_coords(drop=True), names, origin, advice)
     chosen = rename_along(chosen, {name: dim for dim, name in names.items() if name != dim})
-    extra = [dim for dim in chosen.dims if dim not in DIMS]
-    for other in extra:
-        if chosen.sizes[other] > 1:
-            raise ValueError(
-                f"{origin}: dim {other!r} has {chosen.sizes[other]} entries: choose one by "
-                f"source.select.{other}"
-            )
-    chosen = chosen.squeeze(extra, drop=True)
     for name in variables:
         absent = [dim for dim in DIMS if dim not in chosen[name].dims]
         if absent:
@@ -89,7 +113,40 @@ def standardise(
     if not_numbers:
         kind = chosen[not_numbers[0]].dtype
         raise ValueError(f"{origin}: {not_numbers[0]!r} holds {kind}, not numbers")
-    return _ascending(_in_degrees(chosen.transpose(*DIMS), earth, origin), origin, lon_order)
+    chosen = _in_degrees(chosen.transpose(*DIMS), names, earth, origin)
+    return _ascending(chosen, origin, lon_order, advice)
+
+
+def extra_dims(
+    dataset: xr.Dataset, variables: tuple[str, ...], dims: Mapping[str, str], origin: str
+) -> dict[str, int]:
+    """Dims of some variables, other than time, lat and lon, and their sizes.
+
+    `standardise` refuses those that have more than one entry. Parameters and errors are as there.
+    """
+    chosen = _with_coordinates_of_dims(dataset[list(variables)])
+    return _extra(chosen, _find_dims(chosen.cf.guess_coord_axis(), dims, origin, IN_CONFIG))
+
+
+def _extra(dataset: xr.Dataset, names: Mapping[str, str]) -> dict[str, int]:
+    return {dim: size for dim, size in _sizes(dataset).items() if dim not in names.values()}
+
+
+def _without_extra(
+    dataset: xr.Dataset, names: Mapping[str, str], origin: str, advice: Advice
+) -> xr.Dataset:
+    extra = _extra(dataset, names)
+    for dim, size in extra.items():
+        if size > 1 and dim in DIMS:  # init times, say, which nothing selects
+            raise ValueError(
+                f"{origin}: dim {dim!r} has {size} entries, but {names[dim]!r} is to be {dim}: "
+                f"keep one of them first, as by xarray's isel({dim}=0), or rename {dim!r}"
+            )
+        if size > 1:
+            raise ValueError(
+                f"{origin}: dim {dim!r} has {size} entries: {advice.choose.format(dim=dim)}"
+            )
+    return dataset.squeeze(list(extra), drop=True)
 
 
 def _with_coordinates_of_dims(dataset: xr.Dataset) -> xr.Dataset:
@@ -111,7 +168,21 @@ def _on_earth(guessed: xr.Dataset, dim: str) -> list[str]:
     return found or ([dim] if dim in guessed.dims else [])
 
 
-def _find_dim(guessed: xr.Dataset, dim: str, origin: str) -> str:
+def _find_dims(
+    guessed: xr.Dataset, dims: Mapping[str, str], origin: str, advice: Advice
+) -> dict[str, str]:
+    """Names in the dataset of time, lat and lon."""
+    names = {dim: dims.get(dim) or _find_dim(guessed, dim, origin, advice) for dim in DIMS}
+    for dim, name in names.items():
+        if name not in guessed.dims:
+            raise ValueError(
+                f"{origin}: no dim is {name!r}; dims are {_sizes(guessed)}: "
+                f"{advice.name.format(dim=dim)}"
+            )
+    return names
+
+
+def _find_dim(guessed: xr.Dataset, dim: str, origin: str, advice: Advice) -> str:
     found = _on_earth(guessed, dim)
     if not found:
         axes = guessed.cf.axes.get(_PLANE_NAMES[dim].upper(), [])
@@ -121,7 +192,7 @@ def _find_dim(guessed: xr.Dataset, dim: str, origin: str) -> str:
     if len(found) != 1:
         what = f"several dims look like {dim}: {found}" if found else f"no dim looks like {dim}"
         raise ValueError(
-            f"{origin}: {what}; dims are {_sizes(guessed)}: set source.dims.{dim} to the name"
+            f"{origin}: {what}; dims are {_sizes(guessed)}: {advice.name.format(dim=dim)}"
         )
     return found[0]
 
@@ -130,11 +201,16 @@ def _sizes(dataset: xr.Dataset) -> dict[str, int]:
     return {str(name): size for name, size in dataset.sizes.items()}
 
 
-def _in_degrees(dataset: xr.Dataset, earth: set[str], origin: str) -> xr.Dataset:
+def _in_degrees(
+    dataset: xr.Dataset, names: Mapping[str, str], earth: set[str], origin: str
+) -> xr.Dataset:
     """Latitudes and longitudes in degrees, whatever angles the file counts in."""
     for dim in ("lat", "lon"):
         if dim not in dataset.coords:
-            raise ValueError(f"{origin}: dim {dim!r} has no coordinate values")
+            raise ValueError(
+                f"{origin}: dim {names[dim]!r} ({dim}) has no coordinate values: give it some "
+                f"first, as by xarray's assign_coords({names[dim]}=...)"
+            )
         given = dataset[dim].attrs
         named = str(given.get("units", ""))
         unit = named.strip().lower()
@@ -151,7 +227,7 @@ def _in_degrees(dataset: xr.Dataset, earth: set[str], origin: str) -> xr.Dataset
     return dataset
 
 
-def _ascending(dataset: xr.Dataset, origin: str, lon_order: LonOrder) -> xr.Dataset:
+def _ascending(dataset: xr.Dataset, origin: str, lon_order: LonOrder, advice: Advice) -> xr.Dataset:
     for dim in ("lat", "lon"):
         if dim == "lon" and lon_order == "counted on":
             dataset = _counted_on(dataset)
@@ -160,8 +236,8 @@ def _ascending(dataset: xr.Dataset, origin: str, lon_order: LonOrder) -> xr.Data
             dataset = dataset.isel({dim: slice(None, None, -1)})
         elif not (steps > 0).all() and not (dim == "lon" and lon_order == "any"):
             raise ValueError(
-                f"{origin}: {dim} is neither ascending nor descending"
-                + (": order it from where you like by source.select.lon" if dim == "lon" else "")
+                f"{origin}: {dim} is neither ascending nor descending: "
+                + (advice.order if dim == "lon" else "sort it first")
             )
     return dataset
 

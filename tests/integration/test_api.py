@@ -92,6 +92,8 @@ def test_frames_of_another_meaning_are_refused(networks, coarse):
     load(networks[0])(gap.chunk(t=4)).isel(time=slice(8)).compute()
     with pytest.raises(ValueError, match="time is not evenly spaced"):
         load(*networks)(coarse.drop_isel(t=9))
+    with pytest.raises(ValueError, match=r"choose one first, as by \.isel\(level=0\)"):
+        load(networks[0])(coarse.expand_dims(level=2))
     with pytest.raises(ValueError, match="2d or joint network is needed"):
         load(networks[1])
 
@@ -104,6 +106,22 @@ def test_frames_unlike_the_training_are_warned_of(networks, coarse):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load(networks[0])(loud.chunk(t=8))  # nothing is read yet
+
+
+def test_warnings_name_the_line_that_gave_the_frames(networks, coarse):
+    """Of values, from near the call; of spacing, from deeper inside."""
+    with xr.set_options(keep_attrs=True):
+        loud = 3 * coarse
+    wide = loud.assign_coords(latitude=loud["latitude"] / 2)
+    super_resolve = load(networks[0])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        super_resolve(wide)
+    ours = [each for each in caught if str(each.message).startswith("frames: ")]
+    sentences = " ".join(str(each.message) for each in ours)
+    assert "unlike the training: lat every" in sentences
+    assert "of the values lie outside" in sentences
+    assert {each.filename for each in ours} == {__file__}
 
 
 def test_examples_of_the_documentation_run(networks, coarse, tmp_path, monkeypatch):

@@ -143,6 +143,7 @@ def on_the_poles(frames):
         (with_gap, "vorticity is not finite at 1 points of frame 9"),
         (in_metres, "its grid is in 'm', but"),
         (on_the_poles, "has points on the poles"),
+        (lambda f: f.expand_dims(level=2), "2 entries: write a file of one of them first"),
     ],
 )
 def test_frames_of_another_meaning_are_refused(networks, coarse, tmp_path, change, sentence):

@@ -46,7 +46,7 @@ SOURCES = {
     "uneven time step": (lambda f: f.drop_isel(time=[9]), "the step after frame 8 differs"),
     "time descends": (lambda f: f.isel(time=slice(None, None, -1)), "time does not ascend"),
     "no latitude": (lambda f: f.isel(lat=0), "no dim looks like lat"),
-    "no coordinates": (cut_coordinates, "dim 'lat' has no coordinate values"),
+    "no coordinates": (cut_coordinates, "dim 'lat' (lat) has no coordinate values"),
     "unordered longitude": (lambda f: f.roll(lon=5, roll_coords=True), "lon is neither ascending"),
     "several levels": (lambda f: f.expand_dims(level=2), "dim 'level' has 2 entries"),
 }
@@ -61,7 +61,7 @@ def test_frames_that_cannot_be_used(tmp_path, fails, name):
 
 
 def test_wrong_name_of_a_dim(tmp_path, fails):
-    fails("source.dims.lat is 'y'", *extraction(tmp_path, tiny_frames(), dims={"lat": "y"}))
+    fails("no dim is 'y'", *extraction(tmp_path, tiny_frames(), dims={"lat": "y"}))
 
 
 def test_missing_file(tmp_path, fails):
@@ -77,13 +77,20 @@ def test_file_that_is_no_netcdf_or_half_of_one(tmp_path, fails, content):
     fails("cannot be opened", *arguments)
 
 
-def test_grid_not_divisible_by_the_scale(stores, tmp_path, fails):
-    settings = stage_settings(tmp_path, "downscale", downscale={"scale": 3})
+@pytest.mark.parametrize(
+    ("sizes", "scale", "sentence"),
+    [
+        ({"lat": 25}, 3, "25 points of lat are not divisible by downscale.scale 3"),
+        ({"lon": 50}, 2, "50 points of lon make 25 at downscale.scale 2, an odd number"),
+    ],
+)
+def test_grid_that_the_scale_does_not_fit(tmp_path, fails, sizes, scale, sentence):
+    settings = stage_settings(tmp_path, "downscale", downscale={"scale": scale})
     odd = tmp_path / "odd"
     odd.mkdir()
-    assert main(list(map(str, extraction(odd, tiny_frames(lat=25))))) == 0
+    assert main(list(map(str, extraction(odd, tiny_frames(**sizes))))) == 0
     fails(
-        "25 points of lat are not divisible by downscale.scale 3",
+        sentence,
         *("downscale", "--settings", settings, "--high", odd / "out" / "seed_0.json"),
         *("--output", tmp_path / "low.json"),
     )

@@ -9,6 +9,7 @@ import h5py
 import netCDF4
 import numpy as np
 import pytest
+import xarray as xr
 from PIL import Image
 from source_files import MAKERS, frames
 from tiny import stage_settings
@@ -118,6 +119,32 @@ def variable_in_the_first_file_only(folder):
     frames().isel(time=slice(10)).to_netcdf(folder / "one.nc")
     frames().isel(time=slice(10, None)).rename(vorticity="vo").to_netcdf(folder / "two.nc")
     return ["one.nc", "two.nc"]
+
+
+def two_kinds_of_times(folder, first, second):
+    for name, times in (("one.nc", first), ("two.nc", second)):
+        frames().isel(time=slice(10)).assign_coords(time=times).to_netcdf(folder / name)
+    return ["one.nc", "two.nc"]
+
+
+@bad("two.nc: its times are plain numbers, but Gregorian dates in one.nc: give them separately")
+def dates_and_numbers(folder):
+    return two_kinds_of_times(folder, frames()["time"][:10].values, np.arange(10.0))
+
+
+@bad("two.nc: its times are dates of the calendar 360_day, but dates of the calendar noleap in one")
+def dates_of_two_calendars(folder):
+    days = [
+        xr.date_range("2000-01-01", periods=10, calendar=calendar, use_cftime=True)
+        for calendar in ("noleap", "360_day")
+    ]
+    return two_kinds_of_times(folder, *days)
+
+
+@bad("two.nc: its times are dates of the calendar noleap, but Gregorian dates in one.nc")
+def dates_of_the_usual_and_of_another_calendar(folder):
+    days = xr.date_range("2001-01-01", periods=10, calendar="noleap", use_cftime=True)
+    return two_kinds_of_times(folder, frames()["time"][:10].values, days)
 
 
 @bad("the step after frame 9 differs")

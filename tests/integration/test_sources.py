@@ -123,6 +123,16 @@ def test_a_row_is_left_out_where_the_scale_does_not_divide(folder, capsys):
     np.testing.assert_allclose(chosen["lat"], poles[:-1][::-1])
 
 
+def test_one_entry_of_each_further_dim_is_chosen(folder, capsys):
+    members = xr.concat([frames(), 2 * frames()], "member").assign_coords(member=[3, 4])
+    members.expand_dims(level=[850.0, 500.0, 200.0]).to_netcdf("run.nc")
+    source = inspected(capsys, "run.nc")
+    assert source["select"] == {"level": 850, "member": 3}
+    assert_is(extracted(source), Made(["run.nc"], frames()["vorticity"].values))
+    assert main(["inspect", "run.nc"]) == 0
+    assert "# of level 850.0, 500.0, 200.0; of member 3, 4\n" in capsys.readouterr().out
+
+
 def test_samples_along_a_dim_that_the_user_names(folder):
     both = xr.concat([frames(), 2 * frames()], "member")
     both.to_netcdf(folder / "run.nc")

@@ -5,19 +5,21 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
+from numpy.polynomial.legendre import leggauss
 from tiny import make_stores, tiny_frames
 
 from swsr.__main__ import main
 from swsr.geometry import Geometry
+from swsr.provenance import FILTER
 from swsr.resampling import bicubic
 from swsr.resampling.coarsening import Coarsening
 from swsr.resampling.regridding import resample_coordinate
 
 BIAS = 2e-6
+GLOBE = Geometry("pole", "periodic")
 
 
-def coarse_of(frames, filter_name="bicubic"):
-    geometry = Geometry("pole", "periodic")
+def coarse_of(frames, filter_name="bicubic", geometry=GLOBE):
     coarsening = Coarsening.of(geometry.mark(frames), filter_name, 2)
     values = coarsening(frames["vorticity"].values[:, None], geometry)
     points = {
@@ -84,15 +86,142 @@ def test_interpolation_is_that_of_the_workflow(tmp_path, capsys, monkeypatch):
     low, high = make_stores(tmp_path / "stores", truth)
     names = (low.with_suffix(".zarr"), high.with_suffix(".zarr"), high.with_suffix(".zarr"))
     text = verified(capsys, *map(str, names))
-    interpolated = bicubic.upscale(
-        coarse_of(truth)["vorticity"].values[:, None], 2, Geometry("pole", "periodic")
-    )[:, 0]
-    errors = interpolated - truth["vorticity"].values
-    spread = float(truth["vorticity"].max() - truth["vorticity"].min())
-    mse = float((errors.astype("float64") ** 2).mean()) / spread**2
+    mse = squared_error(coarse_of(truth), truth, GLOBE)
     assert number(row(text, "MSE")[0]) == pytest.approx(mse, rel=1e-2)
     assert row(text, "MSE")[1] == "0"
     assert number(row(text, "inconsistency with the input of vorticity")[1]) < 1e-5
+
+
+def squared_error(low, truth, geometry):
+    """Of bicubic interpolation, as a share of the truth's range."""
+    found = bicubic.upscale(low["vorticity"].values[:, None], 2, geometry)[:, 0]
+    values = truth["vorticity"].values.astype("float64")
+    return float(((found - values) ** 2).mean()) / float(np.ptp(values)) ** 2
+
+
+def on_a_plane(frames):
+    """The same values on points a kilometre apart."""
+    return frames.assign_coords(
+        {dim: (dim, np.arange(frames.sizes[dim]) * 1e3, {"units": "m"}) for dim in ("lat", "lon")}
+    )
+
+
+@pytest.fixture
+def plane(tmp_path, monkeypatch):
+    """A plane that goes around, but does not say so, and its coarse copy."""
+    monkeypatch.chdir(tmp_path)
+    truth = on_a_plane(tiny_frames(6))
+    low = coarse_of(truth, geometry=Geometry("periodic", "periodic"))
+    truth.to_netcdf("truth.nc")
+    low.to_netcdf("coarse.nc")
+    return low, truth
+
+
+PLANE = ("coarse.nc", "truth.nc", "truth.nc")
+
+
+def test_a_plane_goes_around_where_the_user_says_so(plane, capsys):
+    around, bounded = (squared_error(*plane, Geometry(edge, edge)) for edge in ("periodic", "edge"))
+    assert around < 0.9 * bounded
+    text = verified(capsys, *PLANE, "--periodic", "lat", "lon")
+    assert number(row(text, "MSE")[0]) == pytest.approx(around, rel=1e-2)
+    assert number(row(text, "inconsistency with the input of vorticity")[1]) < 1e-5
+    assert "Edges: periodic in both (as --periodic says)." in text
+    text = verified(capsys, *PLANE)
+    assert number(row(text, "MSE")[0]) == pytest.approx(bounded, rel=1e-2)
+    assert "Edges: bounded (detected)." in text
+
+
+@pytest.mark.parametrize("which", ["coarse.nc", "truth.nc"])
+def test_a_plane_goes_around_where_a_store_says_so(plane, capsys, which):
+    marked = Geometry("periodic", "periodic").mark(xr.load_dataset(which))
+    marked.to_netcdf("store.nc")
+    names = tuple("store.nc" if name == which else name for name in PLANE)
+    text = verified(capsys, *names)
+    around = squared_error(*plane, Geometry("periodic", "periodic"))
+    assert number(row(text, "MSE")[0]) == pytest.approx(around, rel=1e-2)
+    assert "Edges: periodic in both (as store.nc says)." in text
+    verified(capsys, *names, "--periodic", "lat", "lon")
+    assert main(["verify", *names, "--periodic", "lon"]) == 1
+    assert "store.nc: says that its edges are periodic along lat" in capsys.readouterr().err
+
+
+def test_what_a_result_says_of_edges_gives_way_to_the_user(plane, capsys):
+    Geometry("edge", "edge").mark(plane[1]).to_netcdf("fine.nc")
+    names = ("coarse.nc", "fine.nc", "truth.nc")
+    assert "Edges: bounded (as fine.nc says)." in verified(capsys, *names)
+    assert "Edges: periodic in both (as" in verified(capsys, *names, "--periodic", "lat", "lon")
+
+
+def test_a_store_says_what_filter_made_it(files, capsys):
+    coarse_of(files, "mean").assign_attrs({FILTER: "mean"}).to_netcdf("means.nc")
+    names = ("means.nc", "truth.nc", "truth.nc")
+    label = "inconsistency with the input of vorticity"
+    assert number(row(verified(capsys, *names), label)[1]) < 1e-5
+    verified(capsys, *names, "--filter", "mean")
+    assert main(["verify", *names, "--filter", "bicubic"]) == 1
+    assert "means.nc: says that filter mean made it, not bicubic" in capsys.readouterr().err
+
+
+def test_no_meridian_lies_across_a_pole_of_odd_longitudes(tmp_path, monkeypatch, capsys):
+    """As `apply` reads such coarse frames."""
+    monkeypatch.chdir(tmp_path)
+    truth = tiny_frames(6, lon=50)
+    low = coarse_of(truth)
+    truth.to_netcdf("truth.nc")
+    low.to_netcdf("coarse.nc")
+    text = verified(capsys, *PLANE)
+    wanted = squared_error(low, truth, Geometry("edge", "periodic"))
+    assert number(row(text, "MSE")[0]) == pytest.approx(wanted, rel=1e-3)
+
+
+def test_constant_variables_are_left_out(files, capsys):
+    for name in ("coarse.nc", "fine.nc", "truth.nc"):
+        frames = xr.load_dataset(name)
+        frames.assign(mask=xr.ones_like(frames["vorticity"])).to_netcdf(f"masked_{name}")
+        frames.assign(vorticity=xr.ones_like(frames["vorticity"])).to_netcdf(f"flat_{name}")
+    text = verified(capsys, "masked_coarse.nc", "masked_fine.nc", "masked_truth.nc")
+    assert "Left out: mask, which is the same everywhere in masked_truth.nc." in text
+    plain = verified(capsys)
+    assert text.splitlines()[6:] == plain.splitlines()[4:]
+    assert main(["verify", "flat_coarse.nc", "flat_fine.nc", "flat_truth.nc"]) == 1
+    assert "flat_truth.nc: vorticity is the same everywhere" in capsys.readouterr().err
+
+
+def gaussian(frames):
+    nodes = np.degrees(np.arcsin(leggauss(frames.sizes["lat"])[0]))
+    return frames.assign_coords(lat=("lat", nodes, frames["lat"].attrs))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_coarser_gaussian_grid_fits_a_finer_one(files, capsys, scale):
+    """Its latitudes are up to 0.8 of a fine step off the middle of those of the finer one."""
+    truth, parts = gaussian(files), dict.fromkeys(("lat", "lon"), scale)
+    truth.to_netcdf("fine_gauss.nc")
+    gaussian(truth.coarsen(parts).mean()).to_netcdf("coarse_gauss.nc")
+    verified(capsys, "coarse_gauss.nc", "fine_gauss.nc", "fine_gauss.nc")
+
+
+@pytest.mark.parametrize(
+    ("grid", "dim", "off"),
+    [(lambda frames: frames, "lat", 0.5), (gaussian, "lat", 0.5), (gaussian, "lon", 0.5)],
+)
+def test_every_second_point_is_no_middle(files, capsys, grid, dim, off):
+    truth = grid(files)
+    truth.to_netcdf("fine_whole.nc")
+    other = {"lat": "lon", "lon": "lat"}[dim]
+    every = truth.isel({dim: slice(None, None, 2)}).coarsen({other: 2}).mean()
+    every.to_netcdf("every.nc")
+    assert main(["verify", "every.nc", "fine_whole.nc", "fine_whole.nc"]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert f"every.nc: its points of {dim} are up to {off} of a step" in line
+
+
+def test_levels_cannot_be_chosen_by_a_config(files, capsys):
+    xr.load_dataset("coarse.nc").expand_dims(level=2).to_netcdf("levels.nc")
+    assert main(["verify", "levels.nc", "fine.nc", "truth.nc"]) == 1
+    line = capsys.readouterr().err
+    assert "levels.nc: dim 'level' has 2 entries: write a file of one of them first" in line
 
 
 def test_times_that_all_have_are_compared(files, capsys):

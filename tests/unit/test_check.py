@@ -20,26 +20,33 @@ def every_other(frames):
 
 @pytest.fixture
 def check(tmp_path, monkeypatch):
-    """Checks a file to train on and a changed one to test on."""
+    """Checks a file to train on and a changed one to test on, or to train on too."""
     monkeypatch.chdir(tmp_path)
 
-    def check(change, methods=PACKED):
+    def check(change, methods=PACKED, second="test", **sections):
         for name in ("one.nc", "two.nc"):
             (tmp_path / name).unlink(missing_ok=True)  # another call may have it open
         tiny_frames().to_netcdf("one.nc")
         change(tiny_frames(60)).to_netcdf("two.nc")
-        source = {"kind": "files", "train": ["one.nc"], "test": ["two.nc"]}
+        entries = {"train": ["one.nc"], "test": []}
+        entries[second] = [*entries[second], "two.nc"]
+        source = {"kind": "files"} | entries | sections.pop("source", {})
         patches = {"patch_points": 12}
         settings = Settings.from_mapping(
             config(
                 source=source,
                 methods=methods,
-                train_2d=patches,
+                train_2d=patches | sections.pop("train_2d", {}),
                 train_3d=patches,
                 train_joint=patches,
+                **sections,
             )
         )
-        files = {"train_0": [tmp_path / "one.nc"], "test_0": [tmp_path / "two.nc"]}
+        files = {
+            name: [tmp_path / str(entry)]
+            for role in ("train", "test")
+            for name, entry in settings.series(role).items()
+        }
         check_files(settings, files, tmp_path / "source.json")
 
     return check
@@ -65,6 +72,43 @@ def test_waves_are_refused_where_the_grid_has_none(check):
 
     with pytest.raises(ValueError, match="nc: spectral interpolation needs a grid between both"):
         check(region, ["spectral", "network_2d"])
+
+
+def regional(frames):
+    """A region of as many points."""
+    return frames.assign_coords(lat=frames["lat"] / 2, lon=frames["lon"] / 2)
+
+
+def test_training_series_with_other_edges_are_refused(check):
+    edges = r"{'lat': 'edge', 'lon': 'edge'} are not those of .*one.nc, {'lat': 'pole', 'lon': 'per"
+    with pytest.raises(ValueError, match=f"two.nc: its edges {edges}"):
+        check(regional, second="train")
+    check(regional, second="train", source={"periodic": []})
+    check(regional, second="test")
+
+
+def test_an_odd_number_of_low_resolution_longitudes_around_poles_is_refused(check):
+    """The meridian across a pole would lie between two of them."""
+
+    def fifty(frames):
+        return tiny_frames(60, lon=50)
+
+    with pytest.raises(ValueError, match=r"two.nc: 50 points of lon make 25 at .*scale 2, an odd"):
+        check(fifty)
+    with pytest.raises(ValueError, match="all series of a study must be alike"):
+        check(fifty, source={"periodic": []})  # no poles: only the other file is another
+
+
+def test_patches_and_latitudes_are_checked_of_the_networks_that_are_trained(check):
+    large, coarse = {"train_2d": {"patch_points": 13}}, {"downscale": {"scale": 4}}
+    for sections, words in (
+        (large, "train_2d.patch_points is 13, but frames of .*one.nc have only 12"),
+        (coarse | {"train_2d": {"patch_points": 6}}, "skip_2d reads 8 beyond a pole"),
+    ):
+        check(lambda frames: frames, ["network_3d_raw"], **sections)
+        for more in ({"methods": ["network_2d"]}, {"apply": {"files": ["coarse.nc"]}}):
+            with pytest.raises(ValueError, match=words):
+                check(lambda frames: frames, **{"methods": ["network_3d_raw"]} | sections | more)
 
 
 def test_other_time_steps_are_refused_where_frames_are_packed(check):

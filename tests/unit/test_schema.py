@@ -61,6 +61,55 @@ def test_dims_of_one_entry_are_dropped_and_of_more_refused():
         standardise(xr.concat([frames, frames.assign_coords(level=[500.0])], "level"))
 
 
+def test_a_further_dim_of_the_name_of_another_is_named():
+    """As of forecasts from several times, whose frames follow each other along `step`."""
+    forecasts = tiny_frames().rename(time="step").expand_dims(time=[0.0, 6.0])
+    words = r"frames.nc: dim 'time' has 2 entries, but 'step' is to be time: keep one of them first"
+    with pytest.raises(ValueError, match=words):
+        standardise(forecasts, time="step")
+    one = forecasts.isel(time=[0])
+    assert standardise(one, time="step").sizes == tiny_frames().sizes
+
+
+@pytest.mark.parametrize(
+    ("advice", "name", "choose", "order"),
+    [
+        (
+            schema.IN_CONFIG,
+            "set source.dims.lat to",
+            "by source.select.level",
+            "like by source.select.lon",
+        ),
+        (schema.IN_FILE, "give the file one that is named lat", "write a file of one", "sort it"),
+        (schema.IN_SCRIPT, "give the name, as dims={'lat'", r"as by \.isel\(level=0\)", "sort it"),
+    ],
+)
+def test_advice_is_in_the_terms_of_the_user(advice, name, choose, order):
+    def refused(frames, words, **dims):
+        with pytest.raises(ValueError, match=words):
+            schema.standardise(frames, ("vorticity",), dims, "f.nc", advice=advice)
+
+    frames = tiny_frames()
+    bare = frames.assign_coords(lat=("lat", frames["lat"].values)).rename(lat="b")
+    refused(bare, f"no dim looks like lat; .*: {name}")
+    refused(frames, f"no dim is 'b'; .*: {name}", lat="b")
+    refused(frames.expand_dims(level=2), f"dim 'level' has 2 entries: .*{choose}")
+    refused(frames.roll(lon=5, roll_coords=True), f"lon is neither .* descending: .*{order}")
+
+
+def test_a_dim_without_coordinates_has_its_own_name():
+    foreign = tiny_frames().rename(lat="yc").drop_vars("yc")
+    words = r"dim 'yc' \(lat\) has no coordinate values: .* xarray's assign_coords\(yc=\.\.\.\)"
+    with pytest.raises(ValueError, match=words):
+        standardise(foreign, lat="yc")
+
+
+def test_extra_dims_are_those_that_are_not_of_frames():
+    frames = tiny_frames().rename(time="t", lon="x").expand_dims(member=2, level=1)
+    extra = schema.extra_dims(frames, ("vorticity",), {"lon": "x"}, "f.nc")
+    assert extra == {"member": 2, "level": 1}
+
+
 def test_missing_variable_is_named_with_what_there_is():
     with pytest.raises(ValueError, match=r"no variable 'depth'; it holds \['vorticity'\]"):
         standardise(tiny_frames(), ("depth",))
@@ -84,7 +133,8 @@ def test_too_few_frames_for_a_pack():
 def test_not_finite_frame_is_located():
     values = tiny_frames()["vorticity"].values.copy()
     values[3, 2, :2] = np.nan
-    with pytest.raises(ValueError, match="vorticity is not finite at 2 points of frame 11"):
+    words = "vorticity is not finite at 2 points of frame 11: fill the gaps, or leave out these"
+    with pytest.raises(ValueError, match=words):
         frame_checks.check_finite(values, "vorticity", 8, "frames.nc")
 
 
@@ -101,6 +151,13 @@ def test_time_that_is_missing_is_located():
     times[7] = np.datetime64("NaT")
     with pytest.raises(ValueError, match="the step after frame 6 differs"):
         frame_checks.check_frames(frames.assign_coords(time=times), "frames.nc")
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint32", "uint64", "float64"])
+def test_numbers_that_descend_are_refused(kind):
+    times = np.arange(30, dtype=kind)[::-1]
+    with pytest.raises(ValueError, match="time does not ascend"):
+        frame_checks.check_frames(tiny_frames().assign_coords(time=times), "frames.nc")
 
 
 def test_times_as_text_are_refused():
@@ -157,6 +214,7 @@ def test_text_is_refused():
         np.arange(30, dtype="float32") * np.float32(0.1),
         (np.arange(30, dtype="float32") / 6 + 700).astype("float32"),
         np.arange(30),
+        np.arange(30, dtype="uint8"),
     ],
 )
 def test_even_times_of_every_kind_are_accepted(times):

@@ -45,6 +45,19 @@ def test_ends_are_included_in_single_precision(first, last):
         np.testing.assert_allclose(ends, [first + shift, last + shift], atol=1e-4)
 
 
+@pytest.mark.parametrize("calendar", ["standard", "noleap"])
+@pytest.mark.parametrize(
+    "ends", [(20000103.0, 20000107.0), ("2000-01-03", "2000-01-07"), (20000103.0, "2000-01-07T23")]
+)
+def test_dates_may_be_written_as_numbers(ends, calendar):
+    """YAML reads 20000103 as a number, and settings hold it as a float."""
+    days = xr.date_range("2000-01-01", periods=30, calendar=calendar, use_cftime=True)
+    found = pick_times(frames([0.0, 1.0], time=days), {"time": ends}, 1, "file")
+    assert found["time"].dt.day.values.tolist() == [3, 4, 5, 6, 7]
+    found = pick_times(frames([0.0, 1.0], time=days), {"time": (2000.0, 2000.0)}, 1, "file")
+    assert found.sizes["time"] == 30
+
+
 @pytest.mark.parametrize("wanted", [6, "6", "6h", "6 hours", "0.25D"])
 def test_lead_times_are_numbers_in_the_unit_of_the_file_or_say_theirs(wanted):
     leads = frames([0.0, 1.0], time=pd.to_timedelta(np.arange(5) * 3, "h"))

@@ -2,6 +2,8 @@
 
 import xarray as xr
 
+from swsr.components import METRES
+
 _ROLES = {
     "vorticity": ("atmosphere_relative_vorticity", "ocean_relative_vorticity"),
     "depth": (),
@@ -15,7 +17,7 @@ _OTHER_NAMES = {"depth": ("h", "height")}
 
 _UNITS = {
     "vorticity": ("s-1", "s**-1", "1/s", "s^-1"),
-    "depth": ("m", "metre", "meter"),
+    "depth": METRES,
     "u": ("m s-1", "m/s", "m s**-1", "m s^-1"),
     "v": ("m s-1", "m/s", "m s**-1", "m s^-1"),
 }

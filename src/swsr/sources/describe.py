@@ -44,8 +44,12 @@ def series(frames: xr.Dataset) -> str:
 
 def edges(frames: xr.Dataset, reading: Reading) -> str:
     """What lies beyond the edges, and who says so."""
-    geometry = Geometry.detect(frames, reading.periodic)
     told = "detected" if reading.periodic is None else "as source.periodic says"
+    return beyond(Geometry.detect(frames, reading.periodic), told)
+
+
+def beyond(geometry: Geometry, told: str) -> str:
+    """What lies beyond the edges, with who `told` it."""
     return f"{_EDGES[geometry.lat, geometry.lon]} ({told})"
 
 

@@ -6,7 +6,7 @@ import cftime
 import numpy as np
 import xarray as xr
 
-from swsr.schema import LonOrder, standardise
+from swsr.schema import IN_CONFIG, Advice, LonOrder, extra_dims, standardise
 from swsr.settings import Format, Reading, matching_files, without_password
 from swsr.sources.formats import detect_format, open_one
 from swsr.sources.images import open_images
@@ -31,7 +31,12 @@ def find_files(entry: str) -> list[Path]:
 
 
 def open_files(
-    paths: list[Path], reading: Reading, sample: int | None = None, *, may_lack: bool = False
+    paths: list[Path],
+    reading: Reading,
+    sample: int | None = None,
+    *,
+    may_lack: bool = False,
+    advice: Advice = IN_CONFIG,
 ) -> xr.Dataset:
     """One series from one file, or from several in order of time: canonical, lazy frames.
 
@@ -45,6 +50,8 @@ def open_files(
         Which of several trajectories in each file, from 0 on.
     may_lack
         As for `pick_entries`.
+    advice
+        As for `standardise`.
 
     Raises
     ------
@@ -61,7 +68,7 @@ def open_files(
     else:
         opened = {path: open_one(path, found) for path in paths}
     parts = [
-        _canonical(dataset, reading, sample, str(path), may_lack=may_lack)
+        _canonical(dataset, reading, sample, str(path), may_lack=may_lack, advice=advice)
         for path, dataset in opened.items()
     ]
     frames = _join(parts, paths)
@@ -82,21 +89,59 @@ def format_of(paths: list[Path], reading: Reading) -> Format:
     return reading.format or detect_format(paths[0])
 
 
-def _canonical(
-    dataset: xr.Dataset, reading: Reading, sample: int | None, origin: str, *, may_lack: bool
+def unchosen_dims(
+    dataset: xr.Dataset, reading: Reading, sample: int | None, origin: str
+) -> dict[str, int]:
+    """Dims of which `reading` does not yet choose one entry, and their sizes.
+
+    `dataset` is what `open_one` opened of a file; the rest is as for `open_files`, errors too.
+    """
+    chosen = _chosen(dataset, reading, sample, origin, may_lack=False, advice=IN_CONFIG)
+    sizes = extra_dims(chosen, reading.variables, _dims(reading), origin)
+    return {dim: size for dim, size in sizes.items() if size > 1}
+
+
+def _dims(reading: Reading) -> dict[str, str]:
+    return {str(dim): name for dim, name in reading.dims.items()}
+
+
+def _chosen(
+    dataset: xr.Dataset,
+    reading: Reading,
+    sample: int | None,
+    origin: str,
+    *,
+    may_lack: bool,
+    advice: Advice,
 ) -> xr.Dataset:
+    """The variables, sample and entries that are wanted, under the names of the file."""
     missing = [name for name in reading.variables if name not in dataset]
     if missing:
         raise ValueError(
             f"{origin}: no variable {missing[0]!r}; it holds {sorted(map(str, dataset.data_vars))}"
         )
-    dims = {str(dim): name for dim, name in reading.dims.items()}
-    chosen = pick_sample(dataset[list(reading.variables)], sample, dims, origin)
-    chosen = _with_time(pick_entries(chosen, reading.select, origin, may_lack=may_lack), dims)
+    dims = _dims(reading)
+    chosen = pick_sample(dataset[list(reading.variables)], sample, dims, origin, advice)
+    return _with_time(pick_entries(chosen, reading.select, origin, may_lack=may_lack), dims)
+
+
+def _canonical(
+    dataset: xr.Dataset,
+    reading: Reading,
+    sample: int | None,
+    origin: str,
+    *,
+    may_lack: bool,
+    advice: Advice,
+) -> xr.Dataset:
+    chosen = _chosen(dataset, reading, sample, origin, may_lack=may_lack, advice=advice)
+    dims = _dims(reading)
     stored = _stored_frames(chosen, dims)
     whole: LonOrder = "counted on" if may_lack else "ascending"
     lon_order = "any" if "lon" in reading.select else whole
-    frames = standardise(chosen, reading.variables, dims, origin, lon_order=lon_order)
+    frames = standardise(
+        chosen, reading.variables, dims, origin, lon_order=lon_order, advice=advice
+    )
     return _in_chunks(pick_region(frames, reading.select, origin), stored)
 
 
@@ -132,19 +177,43 @@ def _of_one_calendar(parts: list[xr.Dataset]) -> list[xr.Dataset]:
     """Times of one type: beyond the years of nanoseconds xarray has dates of another one."""
     firsts = [part["time"].values[0] for part in parts]
     calendars = {first.calendar for first in firsts if isinstance(first, cftime.datetime)}
-    if len(calendars) != 1:
+    if not calendars:
         return parts
-    (calendar,) = calendars
+    calendar = min(calendars)  # of the two that `_kind_of_times` takes for one, if there are two
     return [
-        part.convert_calendar(calendar, use_cftime=True) if part["time"].dtype.kind == "M" else part
-        for part in parts
+        part
+        if getattr(first, "calendar", None) == calendar
+        else part.convert_calendar(calendar, use_cftime=True)
+        for part, first in zip(parts, firsts, strict=True)
     ]
+
+
+def _kind_of_times(part: xr.Dataset) -> str:
+    """What can follow on each other: dates of one calendar, lead times, numbers, or text."""
+    times = part["time"]
+    if times.dtype.kind == "M":
+        return "Gregorian dates"  # xarray has dates of other calendars as objects
+    first = times.values[0]
+    if isinstance(first, cftime.datetime):
+        # These two are one since 1582.
+        same = first.calendar in {"standard", "proleptic_gregorian"}
+        return "Gregorian dates" if same else f"dates of the calendar {first.calendar}"
+    if times.dtype.kind == "m":
+        return "lead times"
+    return "plain numbers" if times.dtype.kind in "iuf" else "text"
 
 
 def _check_fits(part: xr.Dataset, first: xr.Dataset, origin: str, name: str) -> None:
     if ("time" in part.coords) != ("time" in first.coords):
         has, lacks = (origin, name) if "time" in part.coords else (name, origin)
         raise ValueError(f"{lacks}: has no times, but {has} has some: give them separately")
+    if "time" in part.coords and part.sizes["time"] and first.sizes["time"]:
+        kind, expected = _kind_of_times(part), _kind_of_times(first)
+        if kind != expected:
+            raise ValueError(
+                f"{origin}: its times are {kind}, but {expected} in {name}: give them separately, "
+                "or write times of one kind into both"
+            )
     for dim in ("lat", "lon"):
         ours, theirs = part[dim].values, first[dim].values
         if ours.shape != theirs.shape or not np.allclose(ours, theirs, atol=1e-3 * _step(theirs)):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from swsr.schema import DIMS
+from swsr.schema import DIMS, IN_CONFIG, Advice
 from swsr.settings import Bound
 
 _ENTRY_TOLERANCE = 1e-5
@@ -18,7 +18,11 @@ _ROOM = 1e-3
 
 
 def pick_sample(
-    dataset: xr.Dataset, sample: int | None, dims: Mapping[str, str], origin: str
+    dataset: xr.Dataset,
+    sample: int | None,
+    dims: Mapping[str, str],
+    origin: str,
+    advice: Advice = IN_CONFIG,
 ) -> xr.Dataset:
     """One trajectory of a file of several; a file of one needs no choice.
 
@@ -28,6 +32,8 @@ def pick_sample(
         Number from 0 on, or None.
     dims
         May name the dim of samples; otherwise it is `sample`.
+    advice
+        As for `standardise`.
 
     Raises
     ------
@@ -39,7 +45,7 @@ def pick_sample(
         if sample is not None:
             raise ValueError(
                 f"{origin}: #{sample} asks for a sample, but no dim is {dim!r}; dims are "
-                f"{sizes(dataset)}: set source.dims.sample, or write no #"
+                f"{sizes(dataset)}: {advice.name.format(dim='sample')}, or write no #"
             )
         return dataset
     count = dataset.sizes[dim]
@@ -203,7 +209,8 @@ def _time_end(end: Bound, times: xr.DataArray) -> Any:
         return float(end)
     if times.dtype.kind == "m":
         return _lead_time(end, times, "source.select.time")
-    return f"{end:g}" if isinstance(end, float) else end  # a year, which YAML reads as a number
+    # A year, or a date as 20000131, which YAML reads as numbers.
+    return f"{end:.15g}" if isinstance(end, float) else end
 
 
 def _range(times: xr.DataArray) -> str:

@@ -9,6 +9,7 @@ from swsr.frame_checks import check_finite_frames
 from swsr.inference_stage import Chain, Trained, super_resolve
 from swsr.provenance import attributes, files_identity
 from swsr.run import Run
+from swsr.schema import IN_CONFIG, IN_FILE
 from swsr.settings import ApplyStage, read_stage_settings, split_entry
 from swsr.sources.files import find_files, open_files
 from swsr.zarr_io import (
@@ -76,7 +77,8 @@ def apply(
     _, sample = split_entry(str(coarse))
     files = find_files(str(coarse))
     manifest = _manifest(output, files)
-    frames = open_files(files, choices, sample, may_lack=True)
+    advice = IN_CONFIG if settings else IN_FILE
+    frames = open_files(files, choices, sample, may_lack=True, advice=advice)
     frames = as_trained(frames, chain, choices.periodic, str(coarse), run.warn)
     for sentence in run.communicator.on_first(lambda: range_warnings(frames, card)):
         run.warn(f"{coarse}: {sentence}")

@@ -6,6 +6,7 @@ import xarray as xr
 
 from swsr.clips import Compression
 from swsr.frame_checks import check_divisible
+from swsr.geometry import Geometry
 from swsr.provenance import COMPRESSION, FILTER, attributes
 from swsr.resampling.coarsening import Coarsening
 from swsr.resampling.regridding import map_frames, resample_coordinate
@@ -20,11 +21,12 @@ def downscale(settings: Path, high: Path, output: Path, run: Run) -> None:
     Raises
     ------
     ValueError
-        When `scale` does not divide the points of lat and lon, or PyAV lacks the codec.
+        When `scale` does not divide the points of lat and lon, or leaves an odd number of
+        longitudes around poles, or when PyAV lacks the codec.
     """
     choices = read_stage_settings(settings, Downscale)
     frames = open_frames(high)
-    check_divisible(frames, choices.scale, str(high))
+    check_divisible(frames, choices.scale, Geometry.of(frames), str(high))
     low = _contract(frames, Coarsening.of(frames, choices.filter, choices.scale))
     found = f"{low.sizes['lat']} x {low.sizes['lon']} points from {high.stem}"
     notes = attributes("downscale", choices, input_digests([high])) | {FILTER: choices.filter}
