@@ -157,35 +157,44 @@ def keys(config, prefix=""):
             yield prefix + name
 
 
+PAGE = """# Which stages run again
+
+What `snakemake` runs again when one key of the config changes, with the embedded source and all `methods`.
+`python -m swsr --help` and the [README](../README.md#stages) say what each stage does.
+
+- **Nothing runs again** for another number of ranks, GPUs, memory or hours, which are not in the config; for another
+  order of keys, a comment, or a settings file that was touched.
+- **Files.** A file of `source` that is newer than its frames is extracted again, with what follows. Files that
+  `train_2d.first_layer`, `train_2d.start` and `train_3d.start` name run these trainings when they are newer.
+- **Optional stages** run where the config asks for them: `train_joint` where `methods` name `joint`, `pretrain_2d` where
+  `train_2d.first_layer` is `pretrained` (then its keys run it, `train_2d` and what follows). The row of `methods` is of a
+  method that is left out; one that is added trains what it needs.
+- `split.test_fraction` is used only where `source.test` names no series; then it acts as `split.validation_fraction` does.
+- `constrain` is that of 2D results; that of 3D results runs again with `infer_3d`.
+- `experiments` and `repeats` run what their studies do not share with this one: here another `train_3d`, and a second seed.
+- Keys of `apply` change results of `snakemake apply` alone.
+- `source.kind` cannot change alone. With files in place of the embedded source everything but `simulate` runs.
+
+`tests/workflow/test_reruns.py` makes this page, and checks every key against Snakemake's own dry run.
+"""
+
+
 def as_markdown():
-    lines = [
-        "# Which stages run again",
-        "",
-        "When one key of the config changes, with the embedded source and all `methods`. Made and",
-        "checked against Snakemake's own dry run by `tests/workflow/test_reruns.py`. Ranks, GPUs, memory and hours",
-        "are not in the config and rerun nothing; nor does the order of keys, a comment, or touching",
-        "a settings file. `split.test_fraction` is used only where `source.test` names no series,",
-        "`train_joint` only where `methods` name `joint`, which by default they do not; `pretrain_2d`",
-        "only where `train_2d.first_layer` is `pretrained`: then its keys run it, `train_2d` and what",
-        "follows. Files that `train_2d.first_layer`, `train_2d.start` and `train_3d.start` name run these",
-        "when they are newer.",
-        "`constrain` is that of 2D results; that of 3D results runs again with `infer_3d`.",
-        "`experiments` and `repeats` run what their studies do not share with this one: here another",
-        "`train_3d`, and a second seed.",
-        "",
-        "| key | " + " | ".join(STAGES) + " |",
-        "| --- |" + " :-: |" * len(STAGES),
-    ]
+    """The page: keys of a section that run the same stages share a row."""
+    rows = {}
     for key, (_, again) in RERUNS.items():
+        rows.setdefault((key.partition(".")[0], frozenset(again)), []).append(key)
+    lines = ["| key | " + " | ".join(STAGES) + " |", "| --- |" + " :-: |" * len(STAGES)]
+    for (section, again), names in rows.items():
+        others = [
+            f"`{key}`" for key in RERUNS if key.startswith(f"{section}.") and key not in names
+        ]
+        label = ", ".join(f"`{name}`" for name in names)
+        if len(names) > max(1, 3 * len(others)):
+            label = f"all of `{section}`" + (f" but {', '.join(others)}" if others else "")
         marks = ["x" if stage in again else "" for stage in STAGES]
-        lines.append(f"| `{key}` | " + " | ".join(marks) + " |")
-    lines += [
-        "",
-        "`source.kind` cannot change alone. With files instead of the embedded source everything",
-        "but `simulate` runs; a file that is newer than its frames is extracted again.",
-        "",
-    ]
-    return "\n".join(lines)
+        lines.append(f"| {label} | " + " | ".join(marks) + " |")
+    return "\n".join([PAGE, *lines, ""])
 
 
 def test_table_has_every_key():
