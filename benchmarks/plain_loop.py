@@ -14,12 +14,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from swsr.networks.build import Network, build_network
+from swsr.networks.convolutions import Convolution2d, Convolution3d
 from swsr.networks.study import Network2d
 from swsr.networks.upsampling import Upsampling
 from swsr.patches import Patch, Samples, draw_epoch
 from swsr.settings import Train2d, Train3d
 
 SEED = 0
+TORCHS = {Upsampling: nn.ConvTranspose2d, Convolution2d: nn.Conv2d, Convolution3d: nn.Conv3d}
+"""Layers of ours, and torch's own whose parameters they have."""
 
 
 class FrameDataset(Dataset):
@@ -66,19 +69,12 @@ def eager(network: Network) -> Network:
     """The same network of torch's own layers alone, as they come: their layout, new outputs."""
     if isinstance(network, Network2d):
         network.layers.register_forward_pre_hook(_in_default_layout)
-    for parent in list(network.modules()):
-        if isinstance(parent, nn.ReLU):
-            parent.inplace = False
-        if isinstance(parent, Network2d):  # whatever SWSR_FUSED says
-            parent._compute = partial(parent.layers)  # noqa: SLF001
-        for name, layer in list(parent.named_children()):
-            if isinstance(layer, Upsampling):
-                torchs = nn.ConvTranspose2d(
-                    layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride,
-                    layer.padding, layer.output_padding,
-                )  # fmt: skip
-                torchs.load_state_dict(layer.state_dict())
-                setattr(parent, name, torchs)
+    for layer in network.modules():
+        if isinstance(layer, nn.ReLU):
+            layer.inplace = False
+        if isinstance(layer, Network2d):  # whatever SWSR_FUSED says
+            layer._compute = partial(layer.layers)  # noqa: SLF001
+        layer.__class__ = TORCHS.get(type(layer), type(layer))
     return network
 
 

@@ -8,6 +8,7 @@ so that a comparison is one of layers and not of edges. Weights start as in `lay
 
 from torch import Tensor, nn
 
+from swsr.networks.convolutions import Convolution2d
 from swsr.networks.layers import (
     Reach,
     Residual,
@@ -45,7 +46,7 @@ class Srcnn(nn.Module):
         self.scale = scale
         self.layers = nn.Sequential(
             nn.Conv2d(variables, 64, 9), nn.ReLU(),
-            nn.Conv2d(64, 32, 1), nn.ReLU(),
+            Convolution2d(64, 32, 1), nn.ReLU(),
             nn.Conv2d(32, variables, 5),
         )  # fmt: skip
         halo = -(-self._LOST // scale) + (_BICUBIC_REACH if scale > 1 else 0)
@@ -78,9 +79,9 @@ class Fsrcnn(nn.Module):
             mapping += [nn.Conv2d(shrunk, shrunk, 3), nn.PReLU(shrunk)]
         self.layers = nn.Sequential(
             nn.Conv2d(variables, detail, 5), nn.PReLU(detail),
-            nn.Conv2d(detail, shrunk, 1), nn.PReLU(shrunk),
+            Convolution2d(detail, shrunk, 1), nn.PReLU(shrunk),
             *mapping,
-            nn.Conv2d(shrunk, detail, 1), nn.PReLU(detail),
+            Convolution2d(shrunk, detail, 1), nn.PReLU(detail),
             Upsampling(detail, variables, scale),
         )  # fmt: skip
         halo = 2 + depth + deconvolution_reach(scale)  # 5x5: 2 points; each 3x3: 1

@@ -14,6 +14,7 @@ import os
 
 from torch import Tensor, nn
 
+from swsr.networks.convolutions import Convolution2d, Convolution3d
 from swsr.networks.layers import (
     CORRECTION,
     Reach,
@@ -69,9 +70,9 @@ class Network2d(nn.Module):
             ]
         self.layers = nn.Sequential(
             nn.Conv2d(variables, detail, 5, padding=0 if skip else 2), nn.ReLU(inplace=True),
-            nn.Conv2d(detail, shrunk, 1), nn.ReLU(inplace=True),
+            Convolution2d(detail, shrunk, 1), nn.ReLU(inplace=True),
             *mapping,
-            nn.Conv2d(shrunk, detail, 1), nn.ReLU(inplace=True),
+            Convolution2d(shrunk, detail, 1), nn.ReLU(inplace=True),
             Upsampling(detail, variables, scale),
         )  # fmt: skip
         halo = 2 + depth + deconvolution_reach(scale)  # 5x5: 2 points; each 3x3: 1
@@ -124,13 +125,13 @@ class Network3d(nn.Module):
         # Time goes through five layers with its length kept; lat and lon with `skip` shrink.
         wide, narrow = ((1, 0, 0), (1, 0, 0)) if skip else ((1, 2, 2), (1, 1, 1))
         self.layers = nn.Sequential(
-            nn.Conv3d(variables, 32, (3, 5, 5), padding=wide), nn.ReLU(inplace=True),
-            nn.Conv3d(32, 8, (3, 1, 1), padding=(1, 0, 0)), nn.ReLU(inplace=True),
-            nn.Conv3d(8, 8, 3, padding=narrow), nn.ReLU(inplace=True),
-            nn.Conv3d(8, 8, 3, padding=narrow), nn.ReLU(inplace=True),
-            nn.Conv3d(8, 32, (3, 1, 1), padding=(1, 0, 0)), nn.ReLU(inplace=True),
-            nn.Conv3d(32, 32, 3), nn.ReLU(inplace=True),
-            nn.Conv3d(32, 32, 3), nn.ReLU(inplace=True),
+            Convolution3d(variables, 32, (3, 5, 5), padding=wide), nn.ReLU(inplace=True),
+            Convolution3d(32, 8, (3, 1, 1), padding=(1, 0, 0)), nn.ReLU(inplace=True),
+            Convolution3d(8, 8, 3, padding=narrow), nn.ReLU(inplace=True),
+            Convolution3d(8, 8, 3, padding=narrow), nn.ReLU(inplace=True),
+            Convolution3d(8, 32, (3, 1, 1), padding=(1, 0, 0)), nn.ReLU(inplace=True),
+            Convolution3d(32, 32, 3), nn.ReLU(inplace=True),
+            Convolution3d(32, 32, 3), nn.ReLU(inplace=True),
             nn.Flatten(1, 2),  # (n, 32, 1, lat, lon): one frame is left
             nn.Conv2d(32, variables, 3, padding=0 if skip else 1),
         )  # fmt: skip
