@@ -27,6 +27,7 @@ from swsr.zarr_io import open_frames
 ROOT = FOLDER.parent
 PAGE = ROOT / "docs" / "results.md"
 SIZES = {"half": "half size", "paper": "full size"}
+"""What headings call the frames of each study."""
 OURS = ("ours", "residual")
 """Experiments whose networks have no more parameters than the reference networks."""
 CHAIN = "network_3d_processed"

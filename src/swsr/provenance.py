@@ -174,8 +174,9 @@ def packages() -> dict[str, str | None]:
 def _gpu() -> str | None:
     """The GPU that this process computed on; None if it used none."""
     torch = sys.modules.get("torch")  # not imported for this alone
-    used = torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized()
-    return str(torch.cuda.get_device_name()) if torch is not None and used else None
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    return str(torch.cuda.get_device_name())
 
 
 def _installed(name: str) -> str | None:

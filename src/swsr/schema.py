@@ -129,7 +129,7 @@ def extra_dims(
 
 
 def _extra(dataset: xr.Dataset, names: Mapping[str, str]) -> dict[str, int]:
-    return {dim: size for dim, size in _sizes(dataset).items() if dim not in names.values()}
+    return {dim: size for dim, size in sizes(dataset).items() if dim not in names.values()}
 
 
 def _without_extra(
@@ -176,7 +176,7 @@ def _find_dims(
     for dim, name in names.items():
         if name not in guessed.dims:
             raise ValueError(
-                f"{origin}: no dim is {name!r}; dims are {_sizes(guessed)}: "
+                f"{origin}: no dim is {name!r}; dims are {sizes(guessed)}: "
                 f"{advice.name.format(dim=dim)}"
             )
     return names
@@ -192,12 +192,13 @@ def _find_dim(guessed: xr.Dataset, dim: str, origin: str, advice: Advice) -> str
     if len(found) != 1:
         what = f"several dims look like {dim}: {found}" if found else f"no dim looks like {dim}"
         raise ValueError(
-            f"{origin}: {what}; dims are {_sizes(guessed)}: {advice.name.format(dim=dim)}"
+            f"{origin}: {what}; dims are {sizes(guessed)}: {advice.name.format(dim=dim)}"
         )
     return found[0]
 
 
-def _sizes(dataset: xr.Dataset) -> dict[str, int]:
+def sizes(dataset: xr.Dataset) -> dict[str, int]:
+    """Names and sizes of the dims, as errors show them."""
     return {str(name): size for name, size in dataset.sizes.items()}
 
 

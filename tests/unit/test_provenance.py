@@ -8,25 +8,44 @@ from pathlib import Path
 import swsr
 
 
+def git(folder, *arguments):
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def copy_package(folder):
+    shutil.copytree(
+        Path(swsr.__file__).parent, folder / "swsr", ignore=shutil.ignore_patterns("__pycache__")
+    )
+
+
 def commit_of(folder):
     """What a package that lies in a folder takes for its commit."""
-    shutil.copytree(Path(swsr.__file__).parent, folder / "swsr")
     code = "from swsr.provenance import version; print(version()['commit'])"
     done = subprocess.run(
-        [sys.executable, "-c", code], env={"PYTHONPATH": str(folder)},
+        [sys.executable, "-B", "-c", code], env={"PYTHONPATH": str(folder)},
         cwd=folder, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return done.stdout.strip()
 
 
-def test_package_in_an_environment_is_not_of_the_repository_around_it(tmp_path):
-    def git(*arguments):
-        user = ("-c", "user.name=a", "-c", "user.email=a@b")
-        subprocess.run(["git", *user, *arguments], cwd=tmp_path, check=True)
+def test_package_in_its_repository_is_of_its_commit(tmp_path):
+    copy_package(tmp_path)
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "swsr")
+    git(tmp_path, "commit", "--quiet", "--message", "ours")
+    head = git(tmp_path, "rev-parse", "--short=12", "HEAD")
+    assert commit_of(tmp_path) == head
+    (tmp_path / "swsr" / "page.py").write_text("")
+    assert commit_of(tmp_path) == f"{head}+changes"
 
-    git("init", "--quiet")
+
+def test_package_in_an_environment_is_not_of_the_repository_around_it(tmp_path):
+    git(tmp_path, "init", "--quiet")
     (tmp_path / ".gitignore").write_text(".venv\n")
-    git("add", ".gitignore")
-    git("commit", "--quiet", "--message", "mine")
+    git(tmp_path, "add", ".gitignore")
+    git(tmp_path, "commit", "--quiet", "--message", "mine")
     (tmp_path / ".venv").mkdir()
+    copy_package(tmp_path / ".venv")
     assert commit_of(tmp_path / ".venv") == "unknown (not a git checkout)"

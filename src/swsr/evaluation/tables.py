@@ -26,6 +26,7 @@ _PICTURED = {
     "2D then 3D": "network_3d_processed",
     "2D and 3D as one": "joint",
 }
+"""Networks that pictures of frames show, under shorter names."""
 
 STUDY_PSNR = {
     ("2D, before", "train"): 7.68,

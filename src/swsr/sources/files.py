@@ -68,9 +68,12 @@ def open_files(
     else:
         opened = {path: open_one(path, found) for path in paths}
     parts = [
-        _canonical(dataset, reading, sample, str(path), may_lack=may_lack, advice=advice)
+        _canonical(
+            _chosen(dataset, reading, sample, str(path), may_lack=may_lack, advice=advice),
+            reading, str(path), may_lack=may_lack, advice=advice,
+        )
         for path, dataset in opened.items()
-    ]
+    ]  # fmt: skip
     frames = _join(parts, paths)
     if "time" not in frames.coords:
         number = ("time", np.arange(frames.sizes["time"]), {"long_name": "number of the frame"})
@@ -126,15 +129,8 @@ def _chosen(
 
 
 def _canonical(
-    dataset: xr.Dataset,
-    reading: Reading,
-    sample: int | None,
-    origin: str,
-    *,
-    may_lack: bool,
-    advice: Advice,
+    chosen: xr.Dataset, reading: Reading, origin: str, *, may_lack: bool, advice: Advice
 ) -> xr.Dataset:
-    chosen = _chosen(dataset, reading, sample, origin, may_lack=may_lack, advice=advice)
     dims = _dims(reading)
     stored = _stored_frames(chosen, dims)
     whole: LonOrder = "counted on" if may_lack else "ascending"

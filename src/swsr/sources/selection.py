@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from swsr.schema import DIMS, IN_CONFIG, Advice
+from swsr.schema import DIMS, IN_CONFIG, Advice, sizes
 from swsr.settings import Bound
 
 _ENTRY_TOLERANCE = 1e-5
@@ -163,11 +163,6 @@ def pick_times(
             )
         frames = frames.isel(time=index)
     return frames.isel(time=slice(None, None, every)) if every > 1 else frames
-
-
-def sizes(dataset: xr.Dataset) -> dict[str, int]:
-    """Names and sizes of the dims, for errors."""
-    return {str(name): size for name, size in dataset.sizes.items()}
 
 
 def _lead_time(wanted: Bound, times: xr.DataArray, origin: str) -> np.timedelta64:
