@@ -6,6 +6,7 @@ from typing import Literal, Self, TypeAlias
 
 import numpy as np
 import xarray as xr
+from numpy.polynomial import legendre
 
 from swsr.components import METRES
 from swsr.geometry import Geometry
@@ -137,12 +138,14 @@ def _are_even(values: np.ndarray) -> bool:
 
 
 def _quadrature(num_lat: int, spacing: Spacing) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes in sin(lat), and their weights."""
-    # Only where it is needed: with JAX it takes seconds, which every rank of a training would pay.
-    from dinosaur.spherical_harmonic import get_latitude_nodes
-
-    nodes, weights = get_latitude_nodes(num_lat, spacing)
-    return nodes, weights
+    """Nodes in sin(lat), and weights exact for polynomials of a degree below their number."""
+    if spacing == "gauss":
+        return legendre.leggauss(num_lat)
+    parts = num_lat - 1 if spacing == "equiangular_with_poles" else num_lat
+    first = 0.0 if parts < num_lat else 0.5
+    nodes = -np.cos(np.pi / parts * (first + np.arange(num_lat)))
+    integrals = 2.0 * (np.arange(num_lat) == 0)  # of Legendre polynomials
+    return nodes, np.linalg.solve(legendre.legvander(nodes, num_lat - 1).T, integrals)
 
 
 def area_mean(fields: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -1,12 +1,9 @@
 """Frames made coarser; bicubic copies have tests of their own."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import xarray as xr
-from tiny import REPOSITORY, tiny_frames
+from tiny import tiny_frames
 
 from swsr.geometry import Geometry
 from swsr.grids import area_mean
@@ -58,17 +55,3 @@ def test_cell_at_a_pole_counts_points_by_what_lies_between_parallels():
     result = Coarsening.of(geometry.mark(frames), "mean", 2)(rows[None, None], geometry)
     pole, first, second = np.sin(np.radians([-90, *(lat[:2] + lat[1:3]) / 2]))
     assert result[0, 0, 0, 0] == pytest.approx((second - first) / (second - pole))
-
-
-def test_nothing_of_the_sphere_is_loaded():
-    """JAX, of which quadrature weights are, takes seconds that each rank of a stage would pay."""
-    code = (
-        "import sys; from tiny import tiny_frames; from swsr.geometry import Geometry;"
-        "from swsr.resampling.coarsening import Coarsening; frames = tiny_frames(2);"
-        "Coarsening.of(Geometry.detect(frames).mark(frames), 'mean', 2); print(*sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY / "tests",
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert "swsr.grids" in done.stdout.split() and "jax" not in done.stdout.split()

@@ -72,6 +72,25 @@ def test_solid_body_rotation_has_its_energy_at_degree_one():
         assert energy[1:].max() < 1e-8 * speed**2
 
 
+@pytest.mark.parametrize("lat", LATITUDES.values(), ids=LATITUDES)
+@pytest.mark.parametrize("turned", [False, True], ids=["rotation", "divergence"])
+@pytest.mark.parametrize(("degree", "order"), [(1, 1), (6, 0), (9, 4), (15, 1), (20, 3)])
+def test_flow_along_or_down_a_harmonic_has_its_energy_at_its_degree(lat, degree, order, turned):
+    """(u, v) = k x grad psi or grad psi, at poles too: l (l + 1) / (2 a^2) times the mean square."""
+    # Where psi has a gradient at a pole its components have limits that differ by meridian.
+    polar = np.pi / 2 - np.radians(np.clip(lat, -90 + 1e-6, 90 - 1e-6))
+    longitude = np.radians(LON)[None]
+    psi, gradient = sph_harm_y(degree, order, polar[:, None], longitude, diff_n=1)
+    slope = gradient[..., 0]
+    north, east = -slope.real, (1j * order * psi).real / np.sin(polar)[:, None]
+    u, v = (east, north) if turned else (-north, east)
+    energy = SphereModes(sphere(lat)).flow_energy(1e3 * u[None], 1e3 * v[None])[0]
+    mean_square = 1 / (4 * np.pi) / (1 if order == 0 else 2)
+    expected = 1e6 * degree * (degree + 1) / 2 * mean_square
+    assert energy[degree - 1] == pytest.approx(expected, rel=1e-5)
+    assert np.delete(energy, degree - 1).max() < 1e-9 * expected
+
+
 def test_turning_the_sphere_changes_no_power_but_all_coherence():
     lat = LATITUDES["gauss"]
     modes = SphereModes(sphere(lat))

@@ -1,22 +1,22 @@
 """Fields by scale: power in spherical harmonics (sphere) or in waves (plane), and what is shared.
 
 Modes of both kinds are normalised so that the power of a field, summed over wavenumbers, is the
-area mean of its squared deviation from its mean (Parseval). Spherical harmonics are dinosaur's.
+area mean of its squared deviation from its mean (Parseval).
 """
 
-from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
-import jax
 import numpy as np
-from dinosaur import spherical_harmonic
 from scipy import fft
 
 from swsr.grids import EARTH_RADIUS_M, Grid, area_mean
+from swsr.harmonics import legendre_functions
 
 _ROUNDING = 1e-9
 """Of a wavenumber: what halves may lack."""
+
+_NEAR_POLE = 90 - 1e-5
+"""Degrees; in their stead at poles, where u / cos(lat) times a function of sin(lat) has a limit."""
 
 
 class Modes(Protocol):
@@ -70,35 +70,39 @@ class SphereModes:
             raise ValueError("not a Gaussian or regular grid around the whole sphere")
         num_lat, num_lon = len(grid.lat), len(grid.lon)
         degrees = num_lat if grid.spacing == "gauss" else num_lat // 2
-        harmonics = spherical_harmonic.FastSphericalHarmonics
+        orders = min(degrees, num_lon // 2)
         self._weights = grid.weights
-        self._grid = spherical_harmonic.Grid(
-            longitude_wavenumbers=min(degrees, num_lon // 2),
-            total_wavenumbers=degrees,
-            longitude_nodes=num_lon,
-            latitude_nodes=num_lat,
-            latitude_spacing=grid.spacing,
-            radius=EARTH_RADIUS_M,
-            spherical_harmonics_impl=partial(
-                harmonics, fourier_method="fft", stacked_fourier_transforms=False
-            ),
-        )
-        self._transform: Callable[[np.ndarray], jax.Array] = jax.jit(self._grid.to_modal)
+        lat = np.clip(grid.lat, -_NEAR_POLE, _NEAR_POLE)
+        self._cosine = np.cos(np.radians(lat))
+        # One degree more than the result has, for derivatives of the last.
+        functions = legendre_functions(lat, degrees, orders - 1, "float32")
+        # Mean squares over the sphere: half of those over sin(lat); m > 0 stands for both signs.
+        functions *= (grid.weights / grid.weights.mean() / num_lat).astype("float32")
+        functions *= np.where(np.arange(orders) > 0, 2, np.sqrt(2)).astype("float32")[:, None, None]
+        self._functions = functions
         self.wavenumbers = np.arange(1, degrees)
         self.lengths_m = (
             2 * np.pi * EARTH_RADIUS_M / np.sqrt(self.wavenumbers * (self.wavenumbers + 1.0))
         )
 
     def of(self, fields: np.ndarray) -> np.ndarray:
-        """Amplitudes of fields (n, lat, lon): (n, m, l), m with both signs, l from 0."""
+        """Amplitudes of fields (n, lat, lon): complex (n, m, l), m and l from 0."""
         # In float32 a large mean would leave its rounding in every mode.
         anomalies = fields - area_mean(fields, self._weights)[:, None, None]
-        turned = np.swapaxes(anomalies, 1, 2).astype("float32")
-        return np.asarray(self._transform(turned), "float64") / np.sqrt(4 * np.pi)
+        return self._transform(anomalies)[..., :-1]
+
+    def _transform(self, fields: np.ndarray) -> np.ndarray:
+        """Amplitudes with one degree more than `of` gives."""
+        orders = len(self._functions)
+        waves = fft.rfft(fields.astype("float32"), norm="forward")[..., :orders]
+        by_order = np.ascontiguousarray(waves.transpose(2, 1, 0))
+        # Real and imaginary parts as columns, so that the product is one of real matrices.
+        amplitudes = (self._functions @ by_order.view("float32")).view("complex64")
+        return amplitudes.transpose(2, 0, 1).astype("complex128")
 
     def power(self, modes: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Sum over m of the products of amplitudes, for each l > 0: (n, l)."""
-        return (modes * others).sum(axis=1)[:, 1:]
+        return np.einsum("nml,nml->nl", modes, others.conj()).real[:, 1:]
 
     def energy_of_rotation(self, vorticity: np.ndarray) -> np.ndarray:
         """Kinetic energy of the flow without divergence that has this vorticity.
@@ -110,11 +114,27 @@ class SphereModes:
 
     def flow_energy(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         """E(l) = a^2 / (2 l (l + 1)) (|zeta(l)|^2 + |delta(l)|^2), as `energy_of_rotation`."""
-        turned = (np.swapaxes(part, 1, 2).astype("float32") for part in (u, v))
-        parts = spherical_harmonic.uv_nodal_to_vor_div_modal(self._grid, *turned, clip=False)
+        along, across = (self._transform(part / self._cosine[:, None]) for part in (u, v))
+        order = 1j * np.arange(len(self._functions))[:, None]
+        vorticity = order * across[..., :-1] - self._slope(along)
+        divergence = order * along[..., :-1] + self._slope(across)
         return np.sum(
-            [self.energy_of_rotation(np.asarray(part, "float64")) for part in parts], axis=0
-        ) / (4 * np.pi)
+            [self.energy_of_rotation(part / EARTH_RADIUS_M) for part in (vorticity, divergence)],
+            axis=0,
+        )
+
+    def _slope(self, modes: np.ndarray) -> np.ndarray:
+        """Of f, with one degree more than the result: d((1 - mu^2) f) / dmu, mu = sin(lat).
+
+        By parts and (1 - mu^2) dP_l / dmu = (l + 1) e_l P_(l-1) - l e_(l+1) P_(l+1), with
+        e_l^2 = (l^2 - m^2) / (4 l^2 - 1) (Bourke 1972, Mon. Wea. Rev. 100, 683).
+        """
+        order, degree = (np.arange(size) for size in modes.shape[1:])
+        coupling = np.sqrt(np.maximum(degree**2 - order[:, None] ** 2, 0) / (4 * degree**2 - 1))
+        above = degree[:-1] * coupling[:, 1:] * modes[..., 1:]
+        below = np.zeros_like(above)
+        below[..., 1:] = (degree[1:-1] + 1) * coupling[:, 1:-1] * modes[..., :-2]
+        return above - below
 
 
 class PlaneModes:

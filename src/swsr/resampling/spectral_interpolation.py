@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 import numpy as np
 from scipy import fft
-from scipy.special import assoc_legendre_p_all
 
 from swsr.grids import Grid
+from swsr.harmonics import legendre_functions
 
 Interpolation: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
@@ -89,14 +89,15 @@ class SphereInterpolation:
         self.degree = min(len(low.lat), (len(low.lon) + 1) // 2) - 1
         self._num_lon = len(fine.lon)
         functions_low, functions_fine = (
-            _legendre(grid.lat, self.degree) / (np.cos(np.radians(grid.lat)) if vector else 1)
+            legendre_functions(grid.lat, self.degree, self.degree, "float64")
+            / (np.cos(np.radians(grid.lat)) if vector else 1)
             for grid in (low, fine)
         )
         root = np.sqrt(np.cos(np.radians(low.lat)))
         # (m, fine lat, low lat); only degrees of at least m have an order m.
         self._matrices = np.stack(
             [
-                functions_fine[m:, m].T @ np.linalg.pinv((root * functions_low[m:, m]).T) * root
+                functions_fine[m, m:].T @ np.linalg.pinv((root * functions_low[m, m:]).T) * root
                 for m in range(self.degree + 1)
             ]
         )
@@ -110,13 +111,6 @@ class SphereInterpolation:
         fitted = (self._matrices @ by_order.view("float64")).view("complex128")
         shifted = fitted.transpose(2, 1, 0) * _half_step(num_low, self._num_lon, self.degree + 1)
         return fft.irfft(shifted, self._num_lon, norm="forward").astype("float32")
-
-
-def _legendre(lat: np.ndarray, degree: int) -> np.ndarray:
-    """Normalised associated Legendre functions of sin(lat): (degree + 1, order, lat)."""
-    functions = assoc_legendre_p_all(degree, degree, np.sin(np.radians(lat)), norm=True)[0]
-    nonnegative: np.ndarray = functions[:, : degree + 1]
-    return nonnegative
 
 
 class PlaneInterpolation:
