@@ -5,6 +5,7 @@ any number of ranks and never asks for its own rank to decide what to do. It imp
 those who have several ranks: stages without networks start in half the time without.
 """
 
+import atexit
 import importlib
 import os
 import socket
@@ -120,6 +121,8 @@ class TorchCommunicator(Communicator):
         gpus = torch.cuda.is_available()
         self.transport = "Gloo + NCCL" if gpus else "Gloo"
         self._distributed.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
+        # Its threads still free tensors of the last sum, which aborts a Python that has ended.
+        atexit.register(self._distributed.destroy_process_group)
         self.rank = self._distributed.get_rank()
         self.size = self._distributed.get_world_size()
 

@@ -1,8 +1,10 @@
 """How the workflow starts ranks on this machine."""
 
 import os
+import shlex
 import signal
 import subprocess
+import sys
 import time
 from platform import node
 
@@ -40,6 +42,30 @@ def test_jobs_of_open_mpi_share_no_folder(launch, tmp_path):
 
 def test_a_failure_is_a_failure(launch):
     assert launch("false").wait(timeout=60) != 0
+
+
+_ENDS = """
+import atexit, pathlib, sys, torch
+from torch import distributed
+
+def note():
+    at_end = "left" if distributed.is_initialized() else "joined"
+    pathlib.Path(sys.argv[1], f"rank_{ranks.rank}").write_text(f"{total}, {at_end}")
+
+atexit.register(note)  # runs after what is registered later
+from swsr import communication
+ranks = communication.start("torch", 2)
+total = ranks.sum(torch.ones(1)).item()
+"""
+
+
+def test_no_thread_of_torch_outlives_python(launch, tmp_path):
+    """Threads of Gloo would now and then abort ranks that have done their work."""
+    job = launch(shlex.join([sys.executable, "-c", _ENDS, str(tmp_path)]))
+    said, _ = job.communicate(timeout=120)
+    assert job.returncode == 0, said
+    found = {path.name: path.read_text() for path in tmp_path.glob("rank_*")}
+    assert found == {"rank_0": "2.0, joined", "rank_1": "2.0, joined"}
 
 
 def test_a_signal_reaches_the_ranks(launch):
