@@ -109,7 +109,7 @@ def modelled(given: Assumptions) -> str:
     ]  # fmt: skip
     return (
         f"Modelled, not measured: latency {1e6 * given.latency_s:.0f} µs, "
-        f"{given.bytes_per_s / 1e9:.0f} GB/s, Horovod's cycle {1e3 * given.cycle_s:.0f} ms, "
+        f"{given.bytes_per_s / 1e9:.0f} GB/s, Horovod's cycle {1e3 * given.cycle_s:g} ms, "
         f"{1e3 * given.step_s:.0f} ms of computing in a step on every GPU.\n\n"
         + table(header, lines)
     )

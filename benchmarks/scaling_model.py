@@ -23,14 +23,14 @@ class Assumptions:
     latency_s, bytes_per_s
         Of one message between two nodes.
     cycle_s
-        How often Horovod looks for messages: HOROVOD_CYCLE_TIME.
+        How often Horovod looks for messages: HOROVOD_CYCLE_TIME, which swsr sets on GPUs.
     step_s
         Computing of a step: the starts of some hundred kernels, whatever few frames they work on.
     """
 
     latency_s: float = 5e-6
     bytes_per_s: float = 20e9
-    cycle_s: float = 1e-3
+    cycle_s: float = 1e-4
     step_s: float = 3e-3
 
 

@@ -86,7 +86,8 @@ class HorovodCommunicator(Communicator):
         import torch
 
         # Milliseconds between looks for messages, 1 by default: more than a step takes on a GPU.
-        if torch.cuda.is_available():
+        # Gloo looks through sockets, at the cost of ranks that share their cores with it.
+        if torch.cuda.is_available() or os.environ.get("HOROVOD_CONTROLLER") != "gloo":
             os.environ.setdefault("HOROVOD_CYCLE_TIME", "0.1")
         self._hvd.init()
         self.rank, self.size = self._hvd.rank(), self._hvd.size()
