@@ -1,7 +1,7 @@
 """What part of the area each point of a grid stands for, and how far its points lie apart."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal, Self, TypeAlias
 
 import numpy as np
@@ -137,6 +137,7 @@ def _are_even(values: np.ndarray) -> bool:
     return bool(np.ptp(steps) <= _UNEVEN * steps.mean())
 
 
+@cache
 def _quadrature(num_lat: int, spacing: Spacing) -> tuple[np.ndarray, np.ndarray]:
     """Nodes in sin(lat), and weights exact for polynomials of a degree below their number."""
     if spacing == "gauss":

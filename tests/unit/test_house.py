@@ -17,19 +17,9 @@ from swsr.commands import STAGES
 SOURCE = REPOSITORY / "src" / "swsr"
 # Lowest first: a module imports from lower layers and from its own, where nothing goes in a circle.
 LAYERS = [
-    [
-        "__init__",
-        "atomic",
-        "chain_record",
-        "components",
-        "harmonics",
-        "job",
-        "local_ranks",
-        "page",
-        "scaling",
-    ],
+    ["__init__", "atomic", "chain_record", "components", "job", "local_ranks", "page", "scaling"],
     ["settings.*", "commands", "communication"],
-    ["experiments", "frame_checks", "geometry", "provenance", "run", "schema"],
+    ["experiments", "frame_checks", "geometry", "harmonics", "provenance", "run", "schema"],
     ["compression", "grids", "status", "zarr_io.*"],
     ["clips", "resampling.*", "sharing", "sources.*"],
     ["check", "inspect", "networks.*"],

@@ -202,7 +202,7 @@ def _global_means(
 
 
 def _velocities_have_spectra(grid: Grid) -> bool:
-    """Not with points on the poles: the transform is of velocity over cos(lat)."""
+    """Not with points on the poles; see `SphereModes.flow_energy`."""
     return grid.spacing != "equiangular_with_poles"
 
 

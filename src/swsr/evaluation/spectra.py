@@ -15,9 +15,6 @@ from swsr.harmonics import legendre_functions
 _ROUNDING = 1e-9
 """Of a wavenumber: what halves may lack."""
 
-_NEAR_POLE = 90 - 1e-5
-"""Degrees; in their stead at poles, where u / cos(lat) times a function of sin(lat) has a limit."""
-
 
 class Modes(Protocol):
     """Amplitudes of fields, sorted by wavenumber; `make_modes` finds those of a grid.
@@ -72,12 +69,11 @@ class SphereModes:
         degrees = num_lat if grid.spacing == "gauss" else num_lat // 2
         orders = min(degrees, num_lon // 2)
         self._weights = grid.weights
-        lat = np.clip(grid.lat, -_NEAR_POLE, _NEAR_POLE)
-        self._cosine = np.cos(np.radians(lat))
+        self._cosine = np.cos(np.radians(grid.lat))
         # One degree more than the result has, for derivatives of the last.
-        functions = legendre_functions(lat, degrees, orders - 1, "float32")
+        functions = legendre_functions(grid.lat, degrees, orders - 1, "float32")
         # Mean squares over the sphere: half of those over sin(lat); m > 0 stands for both signs.
-        functions *= (grid.weights / grid.weights.mean() / num_lat).astype("float32")
+        functions *= (grid.weights / num_lat).astype("float32")
         functions *= np.where(np.arange(orders) > 0, 2, np.sqrt(2)).astype("float32")[:, None, None]
         self._functions = functions
         self.wavenumbers = np.arange(1, degrees)
@@ -113,7 +109,10 @@ class SphereModes:
         return self.power(vorticity, vorticity) * (self.lengths_m / (2 * np.pi)) ** 2 / 2
 
     def flow_energy(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        """E(l) = a^2 / (2 l (l + 1)) (|zeta(l)|^2 + |delta(l)|^2), as `energy_of_rotation`."""
+        """E(l) = a^2 / (2 l (l + 1)) (|zeta(l)|^2 + |delta(l)|^2), as `energy_of_rotation`.
+
+        Not with points on the poles: the transform is of velocity over cos(lat).
+        """
         along, across = (self._transform(part / self._cosine[:, None]) for part in (u, v))
         order = 1j * np.arange(len(self._functions))[:, None]
         vorticity = order * across[..., :-1] - self._slope(along)
