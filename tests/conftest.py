@@ -16,7 +16,14 @@ from chains import Chain, run_chain
 from filelock import FileLock
 from tiny import REPOSITORY, make_raw, make_stores, tiny_frames, train
 
+import swsr
 from swsr.__main__ import main
+
+
+def pytest_sessionstart():
+    """An environment that two checkouts share has only the code of the one installed last."""
+    if Path(swsr.__file__).parents[1] != REPOSITORY / "src":
+        pytest.exit(f"{swsr.__file__} would be tested: `pip install --no-deps -e {REPOSITORY}`", 2)
 
 
 @pytest.hookimpl(tryfirst=True)
