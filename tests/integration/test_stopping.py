@@ -10,6 +10,7 @@ from swsr.run import Run
 from swsr.training.stage import train
 from swsr.training.steps import Steps
 from swsr.training.stopping import stop_signals
+from swsr.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -56,6 +57,22 @@ def test_resumed_inside_an_epoch_is_bit_identical(run_training, tmp_path, monkey
         saved = sorted((tmp_path / f"stopped_{stop_in}" / "checkpoints").glob("*/epoch_*"))
         assert "_batch_" in saved[-1].name
         assert run_training(f"stopped_{stop_in}") == uninterrupted
+
+
+def test_a_resumed_training_scores_the_untrained_network_no_more(run_training, monkeypatch):
+    score, scored = Trainer.score, []
+
+    def score_and_count(self, samples, at_most=None):
+        if at_most is None:
+            scored.append(samples is self.train)
+        return score(self, samples, at_most)
+
+    monkeypatch.setattr(Trainer, "score", score_and_count)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(InterruptedError):
+        run_training("stopped", patch, 6)
+    assert scored == [True, False]
+    run_training("stopped")
+    assert scored == [True, False] * 2  # after the last epoch
 
 
 def test_killed_inside_an_epoch_loses_what_was_not_saved_and_no_more(

@@ -53,8 +53,9 @@ def fit_and_write(trainer: Trainer, card: Card, output: Path, run: Run) -> None:
         run.warn(
             "precision is bfloat16, which this processor has no instructions for: float32 is faster"
         )
-    before = _score(trainer)
-    trainer.fit(Checkpoints(output / "checkpoints", _identity(card)), run.say)
+    checkpoints = Checkpoints(output / "checkpoints", _identity(card))
+    before = _score_before(trainer, checkpoints.folder / "before.json", run)
+    trainer.fit(checkpoints, run.say)
     after = _score(trainer)
     epochs = trainer.settings.epochs
 
@@ -148,3 +149,13 @@ def _identity(card: Card) -> str:
 
 def _score(trainer: Trainer) -> dict[str, dict[str, float]]:
     return {"train": trainer.score(trainer.train), "validation": trainer.score(trainer.validation)}
+
+
+def _score_before(trainer: Trainer, path: Path, run: Run) -> dict[str, dict[str, float]]:
+    """The figures of the network as it starts, which an interrupted training does not find anew."""
+    known = run.communicator.on_first(lambda: path.read_text() if path.is_file() else None)
+    if known is not None:
+        return json.loads(known)
+    figures = _score(trainer)
+    run.communicator.on_first(lambda: write_text(path, json.dumps(figures)))
+    return figures
