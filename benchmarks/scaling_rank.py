@@ -4,6 +4,7 @@ mpirun -n 2 python benchmarks/scaling_rank.py torch 2 skip_2d 48 out.json
 """
 
 import argparse
+import io
 import json
 import logging
 import statistics
@@ -21,6 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 from swsr import communication
 from swsr.checkpoint import Checkpoints
 from swsr.communication import Communicator
+from swsr.patches import Samples
 from swsr.run import keep_memory
 from swsr.training.trainer import Trainer
 
@@ -51,11 +53,17 @@ class Timed(Communicator):
         self._inner.barrier()
 
 
+def data(name: str, num_frames: int, ranks: int) -> tuple[Samples, Samples]:
+    """Training samples of a series, and for validation as many of them as there are ranks."""
+    train = samples(fresh(name), waves(num_frames))
+    first = train.reach.num_frames + ranks - 1
+    short = replace(train, inputs=(train.inputs[0][:first],), truths=(train.truths[0][:first],))
+    return train, short
+
+
 def our_epoch(name: str, num_frames: int, ranks: Communicator) -> dict[str, float]:
     """Seconds of an epoch and of its sums."""
-    train = samples(fresh(name), waves(num_frames))
-    first = train.reach.num_frames + ranks.size - 1
-    short = replace(train, inputs=(train.inputs[0][:first],), truths=(train.truths[0][:first],))
+    train, short = data(name, num_frames, ranks.size)
     timed = Timed(ranks)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
@@ -72,14 +80,21 @@ def our_epoch(name: str, num_frames: int, ranks: Communicator) -> dict[str, floa
 
 
 def ddp_epoch(name: str, num_frames: int, ranks: Communicator) -> dict[str, float]:
-    """Seconds of the plain loop, with each rank's part of every batch."""
-    train = samples(fresh(name), waves(num_frames))
+    """Seconds of the plain loop over our layers, with each rank's part of every batch.
+
+    At its end each rank infers what it would validate, and the first saves, as ours do.
+    """
+    train, short = data(name, num_frames, ranks.size)
     settings = choices(name, BATCH)
     parts = [[batch[i] for i in ranks.share(len(batch))] for batch in order(train, settings)]
     network = DistributedDataParallel(fresh(name))
     ranks.barrier()
     started = time.perf_counter()
     train_plain(network, FrameDataset(train), parts, settings.learning_rate)
+    with torch.inference_mode():
+        network.module(torch.from_numpy(short.whole([ranks.rank])[0].copy()))
+    if ranks.rank == 0:
+        torch.save(network.state_dict(), io.BytesIO())
     return {"seconds": time.perf_counter() - started, "steps": len(parts)}
 
 
