@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 import dask.array
 import numpy as np
@@ -20,12 +20,14 @@ from swsr.frame_checks import check_finite_frames
 from swsr.geometry import Frames
 from swsr.inference_stage import Chain, Trained, prepare
 from swsr.run import Run
-from swsr.schema import DIMS, IN_SCRIPT, standardise
+from swsr.schema import DIMS, IN_SCRIPT, standardise, with_time
 from swsr.zarr_io import stack_variables
 
 _ORIGIN = "frames"
 _CHUNK_FRAMES = 8
 """Of frames in memory that go through the networks at once."""
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 _ONE_BLOCK = SerializableLock("swsr.api")
 """Networks have all cores already: blocks take turns."""
@@ -36,7 +38,7 @@ def load(
     then: str | Path | None = None,
     *,
     consistent: bool = False,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
 ) -> "SuperResolver":
     """Trained networks, ready for frames.
 
@@ -55,8 +57,11 @@ def load(
     Raises
     ------
     ValueError
-        When a file is missing, damaged, or holds a network of another kind.
+        When a file is missing, damaged, or holds a network of another kind, or there is no such
+        device.
     """
+    if device not in get_args(Device):
+        raise ValueError(f"device {device!r}: not one of {', '.join(get_args(Device))}")
     sharpening = (Trained.load(Path(then), "3d"),) if then else ()
     first = Trained.load(Path(network), "2d", "joint")
     return SuperResolver(Chain((first, *sharpening), consistent), Run(device_name=device))
@@ -107,19 +112,22 @@ class SuperResolver:
         Raises
         ------
         ValueError
-            When variables, units or the units of the grid are others than in the training; frames
-            are too few, or unevenly spaced where a network packs them; values are not finite (of
-            dask arrays: when they are read).
+            When names in `dims` or `periodic` are none of theirs; variables, units or the units of
+            the grid are others than in the training; frames are too few, or unevenly spaced where a
+            network packs them; values are not finite (of dask arrays: when they are read).
 
         Warns
         -----
         UserWarning
             When spacing is unlike that of the training, or values in memory are.
         """
-        names = self.card.variables
+        names, dims = self.card.variables, dims or {}
+        _check_call(coarse, dims, periodic)
+        held = all(name in coarse for name in names)
         frames = standardise(
-            coarse, names, dims or {}, _ORIGIN, lon_order="counted on", advice=IN_SCRIPT
-        )
+            with_time(coarse[list(names)] if held else coarse, dims),
+            names, dims, _ORIGIN, lon_order="counted on", advice=IN_SCRIPT,
+        )  # fmt: skip
         if "time" not in frames.coords:
             frames = frames.assign_coords(time=np.arange(frames.sizes["time"]))
         unlike: list[str] = []
@@ -142,6 +150,17 @@ class SuperResolver:
         )
         fine.attrs = dict(coarse.attrs)
         return fine if lazy else fine.compute()
+
+
+def _check_call(
+    coarse: xr.Dataset, dims: Mapping[str, str], periodic: Sequence[str] | None
+) -> None:
+    if not isinstance(coarse, xr.Dataset):
+        raise ValueError(f"{type(coarse).__name__}: give a Dataset, as by to_dataset(name=...)")
+    for what, given, known in (("dims", dims, DIMS), ("periodic", periodic or (), DIMS[1:])):
+        strange = sorted(set(given) - set(known))
+        if strange:
+            raise ValueError(f"{what} names {strange[0]!r}, which is not one of {', '.join(known)}")
 
 
 def _over_time(

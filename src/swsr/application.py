@@ -50,7 +50,9 @@ def as_trained(
     """
     _check_frames(frames, chain, origin)
     _check_spacing(frames, chain, origin, warn)
-    return _geometry_as_trained(frames, periodic, chain.first.card, origin, warn).mark(frames)
+    geometry = _geometry_as_trained(frames, periodic, chain.first.card, origin, warn)
+    _check_latitudes(frames, geometry, chain, origin)
+    return geometry.mark(frames)
 
 
 def fine_grid(frames: xr.Dataset, scale: int, origin: str) -> dict[str, np.ndarray]:
@@ -107,6 +109,9 @@ def _check_frames(frames: xr.Dataset, chain: Chain, origin: str) -> None:
                 f"{trained.path}: takes {list(trained.card.variables)} in this order, but "
                 f"{first.path} gives {list(first.card.variables)}"
             )
+    for dim in ("lat", "lon"):
+        if frames.sizes[dim] < 2:
+            raise ValueError(f"{origin}: one point of {dim}, which has no finer grid")
     least = 1 + 2 * chain.margin
     if frames.sizes["time"] < least:
         raise ValueError(
@@ -115,6 +120,19 @@ def _check_frames(frames: xr.Dataset, chain: Chain, origin: str) -> None:
         )
     if chain.margin:
         check_times(frames, origin)
+
+
+def _check_latitudes(frames: xr.Dataset, geometry: Geometry, chain: Chain, origin: str) -> None:
+    """Refuse globes with fewer latitudes than a network reads beyond a pole."""
+    num_lat = frames.sizes["lat"]
+    for trained in chain.networks:
+        needed = trained.network.reach.margin
+        if geometry.lat == "pole" and num_lat < needed:
+            raise ValueError(
+                f"{origin}: {num_lat} latitudes are too few for {trained.path}, which reads "
+                f"{needed} beyond a pole"
+            )
+        num_lat *= trained.card.scale
 
 
 def _geometry_as_trained(

@@ -62,7 +62,7 @@ def inspect(files: Sequence[Path], format: Format | None) -> str:
         f"# {use.reading.variables[0]}: {describe.series(use.frames)}",
         f"# {describe.grid(use.frames)}",
         f"# {describe.edges(use.frames, use.reading)}",
-        f"study: {_study(train[0])}",
+        yaml.safe_dump({"study": _study(train[0])}).strip(),
         *_section(use, train, test),
     ]
     return "\n".join(lines)
@@ -77,6 +77,8 @@ def _one_or_several(
         try:
             return paths, _first_readable(paths, raw, plain), []
         except ValueError as error:
+            for path in paths:  # or because one cannot be read at all
+                _first_readable([path], open_one(path, format_of([path], plain)), plain)
             reason = [f"# {len(paths)} series, because they are not one: {error}"]
     return paths[:1], _first_readable(paths[:1], raw, plain), reason
 
@@ -129,7 +131,7 @@ def _even(frames: xr.Dataset) -> dict[str, tuple[float, float]]:
     for dim in DIMS[1:]:
         size = frames.sizes[dim]
         kept = size - size % _SCALE
-        if size != kept and size:
+        if size != kept and kept:
             values = frames[dim].values
             # Half a step of room: files and people round coordinates differently.
             room = abs(float(values[1] - values[0])) / 2

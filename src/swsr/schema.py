@@ -60,6 +60,14 @@ IN_SCRIPT = Advice(
 )
 
 
+_STALE = {
+    "valid_range", "valid_min", "valid_max", "actual_range", "unpacked_valid_range",
+    "bounds", "grid_mapping", "ancillary_variables", "cell_measures",
+}  # fmt: skip
+"""Attributes that say what numbers a file stores, packed or not, by which readers would mask other
+ones; and that name variables which are left behind."""
+
+
 def standardise(
     dataset: xr.Dataset,
     variables: tuple[str, ...],
@@ -114,7 +122,25 @@ def standardise(
         kind = chosen[not_numbers[0]].dtype
         raise ValueError(f"{origin}: {not_numbers[0]!r} holds {kind}, not numbers")
     chosen = _in_degrees(chosen.transpose(*DIMS), names, earth, origin)
-    return _ascending(chosen, origin, lon_order, advice)
+    return _ascending(_without_stale(chosen), origin, lon_order, advice)
+
+
+def _without_stale(dataset: xr.Dataset) -> xr.Dataset:
+    dataset = dataset.copy()
+    for variable in dataset.variables:
+        kept = dataset[variable].attrs.items()
+        dataset[variable].attrs = {name: value for name, value in kept if name not in _STALE}
+    return dataset
+
+
+def with_time(dataset: xr.Dataset, dims: Mapping[str, str]) -> xr.Dataset:
+    """A dim for the time of a file of one frame, which has it as a scalar."""
+    name = dims.get("time", "time")
+    scalar = name in dataset.coords and name not in dataset.dims and dataset[name].ndim == 0
+    others = dataset.cf.coordinates.get("time", [])
+    if scalar and not any(other in dataset.dims for other in others):
+        return dataset.expand_dims(name)
+    return dataset
 
 
 def extra_dims(
@@ -212,6 +238,8 @@ def _in_degrees(
                 f"{origin}: dim {names[dim]!r} ({dim}) has no coordinate values: give it some "
                 f"first, as by xarray's assign_coords({names[dim]}=...)"
             )
+        if dataset[dim].dtype.kind not in "iuf":
+            raise ValueError(f"{origin}: {dim} holds {dataset[dim].dtype}, not numbers")
         given = dataset[dim].attrs
         named = str(given.get("units", ""))
         unit = named.strip().lower()

@@ -171,6 +171,10 @@ def _read_plan(study: Path) -> dict[str, Any]:
             f"{study}: no run of Snakemake was started here (there is no {path}): "
             "name the folder of a study, results/STUDY"
         ) from None
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: damaged ({error}): start Snakemake again, which writes it anew"
+        ) from None
     assert isinstance(plan, dict)
     return plan
 

@@ -24,7 +24,13 @@ from swsr.scaling import Scaling
 from swsr.schema import IN_FILE
 from swsr.settings import Filter, Reading, split_entry
 from swsr.sources.describe import beyond
-from swsr.sources.files import find_files, format_of, open_files
+from swsr.sources.files import (
+    find_files,
+    format_of,
+    kind_of_times,
+    open_files,
+    read_to_the_end,
+)
 from swsr.sources.formats import open_one
 
 _CHUNK_FRAMES = 8
@@ -81,17 +87,19 @@ def verify(
     frames = {what: geometry.mark(each) for what, each in frames.items()}
     made_by = _filter(frames["coarse"], filter_name, coarse)
     scale = _scale(frames, paths)
-    scaling, constant = _scaling(frames["truth"], truth)
-    low, result, wanted = (each.drop_vars(constant) for each in frames.values())
-    if geometry.lat == "pole" and low.sizes["lon"] % 2:  # no meridian across: as `apply` reads it
-        low = low.assign_attrs(lat_edge="edge")
-    low = low.assign_attrs({FILTER: made_by})
-    interpolated = map_frames(
-        low,
-        {dim: wanted[dim].values for dim in ("lat", "lon")},
-        lambda block, edges: bicubic.upscale(block, scale, edges),
-    )
-    found = _figures({"bicubic": interpolated, "result": result}, wanted, low, scaling)
+    with read_to_the_end(" or ".join(map(str, paths.values()))):
+        scaling, constant = _scaling(frames["truth"], truth)
+        low, result, wanted = (each.drop_vars(constant) for each in frames.values())
+        if geometry.lat == "pole" and low.sizes["lon"] % 2:
+            # No meridian across: as `apply` reads it.
+            low = low.assign_attrs(lat_edge="edge")
+        low = low.assign_attrs({FILTER: made_by})
+        interpolated = map_frames(
+            low,
+            {dim: wanted[dim].values for dim in ("lat", "lon")},
+            lambda block, edges: bicubic.upscale(block, scale, edges),
+        )
+        found = _figures({"bicubic": interpolated, "result": result}, wanted, low, scaling)
     verdicts = judge(found)
     units = {str(name): str(part.attrs.get("units", "1")) for name, part in wanted.items()}
     times = wanted["time"].values
@@ -135,7 +143,9 @@ def _common_variables(paths: list[Path]) -> tuple[str, ...]:
     for path in paths:
         files = find_files(str(path))
         raw = open_one(files[0], format_of(files, Reading.plain(("",))))
-        held.append([str(name) for name, field in raw.data_vars.items() if field.ndim > 2])
+        # Masks lie beside frames in time; a file of one frame may have its time as a scalar.
+        dims = min(3, max((field.ndim for field in raw.data_vars.values()), default=3))
+        held.append([str(name) for name, field in raw.data_vars.items() if field.ndim >= dims > 1])
     names = tuple(name for name in held[0] if all(name in others for others in held[1:]))
     if not names:
         told = "; ".join(f"{path} has {names}" for path, names in zip(paths, held, strict=True))
@@ -201,6 +211,7 @@ def _aligned(frames: Mapping[str, xr.Dataset], paths: Mapping[str, Path]) -> dic
                 raise ValueError(
                     f"{paths[what]}: {name} is in {unit!r}, but in {wanted!r} in {paths['truth']}"
                 )
+    _check_times(frames, paths)
     aligned = xr.align(*frames.values(), join="inner", exclude={"lat", "lon"})
     if not aligned[0].sizes["time"]:
         ranges = [
@@ -210,6 +221,20 @@ def _aligned(frames: Mapping[str, xr.Dataset], paths: Mapping[str, Path]) -> dic
         raise ValueError(f"no time in common: {'; '.join(ranges)}")
     chunked = (each.chunk({"time": _CHUNK_FRAMES}) for each in aligned)
     return dict(zip(frames, chunked, strict=True))
+
+
+def _check_times(frames: Mapping[str, xr.Dataset], paths: Mapping[str, Path]) -> None:
+    """Refuse times that cannot be told from each other, or not be set beside each other."""
+    wanted = kind_of_times(frames["truth"])
+    for what, each in frames.items():
+        kind = kind_of_times(each)
+        if kind != wanted:
+            raise ValueError(
+                f"{paths[what]}: its times are {kind}, but {wanted} in {paths['truth']}: write "
+                "times of one kind into both"
+            )
+        if not each["time"].to_index().is_unique:
+            raise ValueError(f"{paths[what]}: has several frames of one time: leave one of them")
 
 
 def _scale(frames: Mapping[str, xr.Dataset], paths: Mapping[str, Path]) -> int:

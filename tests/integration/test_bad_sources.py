@@ -154,7 +154,7 @@ def gap_between_files(folder):
     return ["one.nc", "two.nc"]
 
 
-@bad("the step after frame 11 differs")
+@bad("two.nc: begins at 2000-01-01T10:00, but one.nc goes on until 2000-01-01T11:00")
 def files_that_overlap(folder):
     frames().isel(time=slice(12)).to_netcdf(folder / "one.nc")
     frames().isel(time=slice(10, None)).to_netcdf(folder / "two.nc")

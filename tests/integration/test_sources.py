@@ -97,7 +97,7 @@ def test_files_that_are_not_one_series_are_several(folder, capsys):
         frames().to_netcdf(name)
     assert inspected(capsys, "one.nc", "two.nc")["train"] == ["one.nc", "two.nc"]
     assert main(["inspect", "one.nc", "two.nc"]) == 0
-    assert "# 2 series, because they are not one: one.nc: time is not" in capsys.readouterr().out
+    assert "# 2 series, because they are not one: two.nc: begins at 2000" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("kind", "edge"), [("PERIODIC", "periodic"), ("WALL", "edge")])

@@ -1,12 +1,15 @@
 """Files of users: any format -> one series of canonical, lazy frames."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import cftime
 import numpy as np
 import xarray as xr
 
-from swsr.schema import IN_CONFIG, Advice, LonOrder, extra_dims, standardise
+from swsr.schema import IN_CONFIG, Advice, LonOrder, extra_dims, standardise, with_time
 from swsr.settings import Format, Reading, matching_files, without_password
 from swsr.sources.formats import detect_format, open_one
 from swsr.sources.images import open_images
@@ -28,6 +31,21 @@ def find_files(entry: str) -> list[Path]:
     if not files:
         raise ValueError(f"{without_password(entry)}: no such file")
     return files
+
+
+@contextmanager
+def read_to_the_end(origin: str) -> Iterator[None]:
+    """Say which files are damaged, where their frames are read.
+
+    Raises
+    ------
+    ValueError
+        In place of what libraries of formats raise.
+    """
+    try:
+        yield
+    except (RuntimeError, EOFError) as error:
+        raise ValueError(f"{origin}: cannot be read to its end: {error}") from error
 
 
 def open_files(
@@ -125,7 +143,7 @@ def _chosen(
         )
     dims = _dims(reading)
     chosen = pick_sample(dataset[list(reading.variables)], sample, dims, origin, advice)
-    return _with_time(pick_entries(chosen, reading.select, origin, may_lack=may_lack), dims)
+    return with_time(pick_entries(chosen, reading.select, origin, may_lack=may_lack), dims)
 
 
 def _canonical(
@@ -141,16 +159,6 @@ def _canonical(
     return _in_chunks(pick_region(frames, reading.select, origin), stored)
 
 
-def _with_time(dataset: xr.Dataset, dims: dict[str, str]) -> xr.Dataset:
-    """A dim for the time of a file of one frame, which has it as a scalar."""
-    name = dims.get("time", "time")
-    scalar = name in dataset.coords and name not in dataset.dims and dataset[name].ndim == 0
-    others = dataset.cf.coordinates.get("time", [])
-    if scalar and not any(other in dataset.dims for other in others):
-        return dataset.expand_dims(name)
-    return dataset
-
-
 def _join(parts: list[xr.Dataset], paths: list[Path]) -> xr.Dataset:
     """Parts of a series one after the other, by their first times, or as given without any."""
     if len(parts) == 1:
@@ -159,7 +167,9 @@ def _join(parts: list[xr.Dataset], paths: list[Path]) -> xr.Dataset:
         _check_fits(part, parts[0], f"{path}", paths[0].name)
     filled = [part for part in parts if part.sizes["time"]]
     if all("time" in part.coords for part in filled):
-        filled = sorted(_of_one_calendar(filled), key=lambda part: part["time"].values[0])
+        origins = [path for part, path in zip(parts, paths, strict=True) if part.sizes["time"]]
+        named = zip(_of_one_calendar(filled), origins, strict=True)
+        filled = _in_order(sorted(named, key=lambda pair: pair[0]["time"].values[0]))
     joined = xr.concat(
         filled or parts, "time", data_vars="minimal", coords="minimal", compat="override",
         join="override", combine_attrs="override",
@@ -169,13 +179,25 @@ def _join(parts: list[xr.Dataset], paths: list[Path]) -> xr.Dataset:
     return joined
 
 
+def _in_order(named: list[tuple[xr.Dataset, Path]]) -> list[xr.Dataset]:
+    """Parts, each with its file, none of which begins before the one before it ends."""
+    for (part, path), (following, origin) in pairwise(named):
+        last, first = part["time"].values[-1], following["time"].values[0]
+        if first <= last:
+            raise ValueError(
+                f"{origin}: begins at {first!s:.16}, but {path.name} goes on until {last!s:.16}: "
+                "give files that follow each other in time, or give them separately"
+            )
+    return [part for part, _ in named]
+
+
 def _of_one_calendar(parts: list[xr.Dataset]) -> list[xr.Dataset]:
     """Times of one type: beyond the years of nanoseconds xarray has dates of another one."""
     firsts = [part["time"].values[0] for part in parts]
     calendars = {first.calendar for first in firsts if isinstance(first, cftime.datetime)}
     if not calendars:
         return parts
-    calendar = min(calendars)  # of the two that `_kind_of_times` takes for one, if there are two
+    calendar = min(calendars)  # of the two that `kind_of_times` takes for one, if there are two
     return [
         part
         if getattr(first, "calendar", None) == calendar
@@ -184,8 +206,11 @@ def _of_one_calendar(parts: list[xr.Dataset]) -> list[xr.Dataset]:
     ]
 
 
-def _kind_of_times(part: xr.Dataset) -> str:
-    """What can follow on each other: dates of one calendar, lead times, numbers, or text."""
+def kind_of_times(part: xr.Dataset) -> str:
+    """What can follow on each other: dates of one calendar, lead times, numbers, or text.
+
+    `part` has times, one or more.
+    """
     times = part["time"]
     if times.dtype.kind == "M":
         return "Gregorian dates"  # xarray has dates of other calendars as objects
@@ -204,7 +229,7 @@ def _check_fits(part: xr.Dataset, first: xr.Dataset, origin: str, name: str) -> 
         has, lacks = (origin, name) if "time" in part.coords else (name, origin)
         raise ValueError(f"{lacks}: has no times, but {has} has some: give them separately")
     if "time" in part.coords and part.sizes["time"] and first.sizes["time"]:
-        kind, expected = _kind_of_times(part), _kind_of_times(first)
+        kind, expected = kind_of_times(part), kind_of_times(first)
         if kind != expected:
             raise ValueError(
                 f"{origin}: its times are {kind}, but {expected} in {name}: give them separately, "

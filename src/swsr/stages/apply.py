@@ -11,7 +11,7 @@ from swsr.provenance import attributes, files_identity
 from swsr.run import Run
 from swsr.schema import IN_CONFIG, IN_FILE
 from swsr.settings import ApplyStage, read_stage_settings, split_entry
-from swsr.sources.files import find_files, open_files
+from swsr.sources.files import find_files, open_files, read_to_the_end
 from swsr.zarr_io import (
     Layout,
     is_manifest,
@@ -80,11 +80,14 @@ def apply(
     advice = IN_CONFIG if settings else IN_FILE
     frames = open_files(files, choices, sample, may_lack=True, advice=advice)
     frames = as_trained(frames, chain, choices.periodic, str(coarse), run.warn)
-    for sentence in run.communicator.on_first(lambda: range_warnings(frames, card)):
+    with read_to_the_end(str(coarse)):
+        outside = run.communicator.on_first(lambda: range_warnings(frames, card))
+    for sentence in outside:
         run.warn(f"{coarse}: {sentence}")
     grid = fine_grid(frames, card.scale, str(coarse))
     notes = attributes("apply", choices, {str(t.path): file_digest(t.path) for t in chain.networks})
-    notes["history"] = f"super-resolved from {coarse} by swsr"
+    earlier = frames.attrs.get("history")
+    notes["history"] = f"super-resolved from {coarse} by swsr" + (f"\n{earlier}" if earlier else "")
     layout = Layout(choices.chunk_frames, choices.shard_frames)
     checked = check_finite_frames(frames, str(coarse), choices.chunk_frames)
     origin = [files_identity(files, sample), consistent]
@@ -102,9 +105,10 @@ def _manifest(output: Path, files: list[Path]) -> Path:
     if output.suffix == ".nc":
         if output.exists() and not is_netcdf_of_swsr(output):
             raise ValueError(f"{output}: exists, and is not a result of swsr: move it")
-        return output.with_name(f".{output.stem}.json")
-    manifest = output.with_suffix(".json")
-    for path, ours in ((output, is_store_of_swsr), (manifest, is_manifest)):
+        manifest = output.with_name(f".{output.stem}.json")
+    else:
+        manifest = output.with_suffix(".json")
+    for path, ours in ((store_path(manifest), is_store_of_swsr), (manifest, is_manifest)):
         if path.exists() and not ours(path):
             raise ValueError(f"{path}: exists, and is not a result of swsr: move it")
     return manifest

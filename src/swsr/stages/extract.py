@@ -8,7 +8,7 @@ from swsr.provenance import attributes, files_identity
 from swsr.run import Run
 from swsr.settings import ExtractStage, read_stage_settings
 from swsr.sources.describe import describe
-from swsr.sources.files import open_files
+from swsr.sources.files import open_files, read_to_the_end
 from swsr.zarr_io import Layout, write_frames
 
 
@@ -37,7 +37,7 @@ def extract(
     at_once = max(frames.chunksizes["time"])
     layout = Layout(choices.chunk_frames, choices.shard_frames)
     notes = attributes("extract", choices, {})
-    try:
+    with read_to_the_end(origin):
         write_frames(
             checked,
             output,
@@ -47,8 +47,6 @@ def extract(
             origin=files_identity(files, sample),
             at_once=at_once,
         )
-    except (RuntimeError, EOFError) as error:  # as libraries of formats raise in damaged files
-        raise ValueError(f"{origin}: cannot be read to its end: {error}") from error
     run.say(found)
 
 
