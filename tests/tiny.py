@@ -143,3 +143,12 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 def read_json(path: Path):
     """Content of a JSON file."""
     return json.loads(path.read_text())
+
+
+def damage(frames, path):
+    """Write frames with checksums, and then other bytes in the midst of them."""
+    frames.to_netcdf(path, encoding={name: {"fletcher32": True} for name in frames.data_vars})
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 64] = bytes(255 - byte for byte in content[middle : middle + 64])
+    path.write_bytes(content)

@@ -134,10 +134,13 @@ def _without_stale(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def with_time(dataset: xr.Dataset, dims: Mapping[str, str]) -> xr.Dataset:
-    """A dim for the time of a file of one frame, which has it as a scalar."""
+    """A dim for the time of a single frame, which has it as a scalar."""
     name = dims.get("time", "time")
-    scalar = name in dataset.coords and name not in dataset.dims and dataset[name].ndim == 0
     others = dataset.cf.coordinates.get("time", [])
+    if name not in dataset.variables and "time" not in dims:
+        guessed = dataset.cf.guess_coord_axis().cf.coordinates.get("time", [])
+        name = str(guessed[0]) if len(guessed) == 1 else name
+    scalar = name in dataset.coords and name not in dataset.dims and dataset[name].ndim == 0
     if scalar and not any(other in dataset.dims for other in others):
         return dataset.expand_dims(name)
     return dataset

@@ -96,6 +96,19 @@ def test_frames_of_another_meaning_are_refused(networks, coarse):
         load(networks[0])(coarse.expand_dims(level=2))
     with pytest.raises(ValueError, match="2d or joint network is needed"):
         load(networks[1])
+    with pytest.raises(ValueError, match="device 'gpu': not one of"):
+        load(networks[0], device="gpu")
+    for wrong in ({"periodic": ["x"]}, {"dims": {"latitude": "lat"}}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} names '(x|latitude)', which"):
+            load(networks[0])(coarse, **wrong)
+    with pytest.raises(ValueError, match="DataArray: give a Dataset"):
+        load(networks[0])(coarse["vorticity"])
+
+
+def test_one_frame_with_its_time_as_a_scalar(networks, coarse):
+    network = load(networks[0])
+    one, all_of_them = network(coarse.isel(t=[4])), network(coarse.isel(t=4))
+    xr.testing.assert_equal(one, all_of_them)
 
 
 def test_frames_unlike_the_training_are_warned_of(networks, coarse):

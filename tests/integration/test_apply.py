@@ -1,9 +1,10 @@
 """Frames without truth through trained networks, by one command."""
 
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
-from tiny import run_swsr, stage_settings, tiny_frames
+from tiny import damage, run_swsr, stage_settings, tiny_frames
 
 from swsr.__main__ import main
 from swsr.checkpoint import Card, save_network
@@ -339,3 +340,68 @@ def test_result_without_its_manifest_is_made_again_but_nobodys_json_removed(
     assert done.returncode == 1
     assert "mine.json: exists, and is not a result of swsr" in done.stderr
     assert (tmp_path / "mine.json").read_text() == "{}"
+
+
+def test_attributes_of_stored_numbers_do_not_mask_results(networks, coarse, tmp_path):
+    """Of a packed file they count in its integers, by which a reader would hide half of ours."""
+    ranges = {"valid_range": np.array([0, 32000], "i2"), "actual_range": [0.0, 1.0]}
+    file = changed(
+        coarse,
+        lambda frames: frames.assign(
+            vorticity=frames["vorticity"].assign_attrs(**ranges, grid_mapping="crs")
+        ).assign_attrs(history="made by a model"),
+    )
+    with netCDF4.Dataset(file, "a") as opened:
+        opened["t"].bounds = "t_bounds"
+    apply(networks[0], file, tmp_path / "fine.nc")
+    with netCDF4.Dataset(tmp_path / "fine.nc") as fine:
+        assert not np.ma.is_masked(fine["vorticity"][:])
+        assert not {*ranges, "grid_mapping"} & set(fine["vorticity"].ncattrs())
+        assert "bounds" not in fine["time"].ncattrs()
+        assert fine.history.endswith("by swsr\nmade by a model")
+
+
+def test_files_that_overlap_are_not_joined(networks, coarse, tmp_path):
+    for number, part in enumerate((slice(12), slice(10, None))):
+        changed(coarse, lambda frames, part=part: frames.isel(t=part)).rename(
+            tmp_path / f"part_{number}.nc"
+        )
+    done = run_swsr("apply", networks[0], tmp_path / "part_*.nc", tmp_path / "fine.nc")
+    assert done.returncode == 1
+    assert "part_1.nc: begins at 2000-01-01T10" in done.stderr
+
+
+def test_a_damaged_file_is_said_in_one_line(networks, coarse, tmp_path):
+    with xr.open_dataset(coarse) as frames:
+        damage(frames.load(), tmp_path / "damaged.nc")
+    done = run_swsr("apply", networks[0], tmp_path / "damaged.nc", tmp_path / "fine.nc")
+    assert done.returncode == 1
+    assert "damaged.nc: cannot be read to its end" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("size", "sentence"),
+    [({"latitude": 1}, "one point of lat"), ({"longitude": 1}, "one point of lon")],
+)
+def test_one_row_is_refused(networks, coarse, tmp_path, size, sentence):
+    file = changed(coarse, lambda f: f.isel({dim: slice(n) for dim, n in size.items()}))
+    done = run_swsr("apply", networks[0], file, tmp_path / "fine.nc")
+    assert done.returncode == 1
+    assert f"changed.nc: {sentence}" in done.stderr
+
+
+def test_globes_of_too_few_latitudes_are_refused_by_name(networks, coarse, tmp_path):
+    file = changed(coarse, lambda f: f.coarsen(latitude=6, longitude=6).mean())
+    done = run_swsr("apply", networks[0], file, tmp_path / "fine.nc")
+    assert done.returncode == 1
+    assert "changed.nc: 2 latitudes are too few" in done.stderr
+
+
+def test_hidden_neighbours_of_a_file_are_not_ours_to_remove(networks, coarse, tmp_path):
+    hidden = tmp_path / ".fine.json"
+    hidden.write_text("{}")
+    done = run_swsr("apply", networks[0], coarse, tmp_path / "fine.nc")
+    assert done.returncode == 1
+    assert ".fine.json: exists, and is not a result of swsr" in done.stderr
+    assert hidden.read_text() == "{}"

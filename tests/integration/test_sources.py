@@ -100,6 +100,14 @@ def test_files_that_are_not_one_series_are_several(folder, capsys):
     assert "# 2 series, because they are not one: two.nc: begins at 2000" in capsys.readouterr().out
 
 
+def test_a_study_may_be_named_by_numbers_and_a_missing_file_is_none(folder, capsys):
+    frames().to_netcdf("2000_01.nc")
+    assert main(["inspect", "2000_01.nc"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["study"] == "2000"
+    assert main(["inspect", "2000_01.nc", "gone.nc"]) == 1
+    assert "gone.nc: no such file" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("kind", "edge"), [("PERIODIC", "periodic"), ("WALL", "edge")])
 def test_a_plane_of_the_well_is_as_periodic_as_its_boundaries(folder, kind, edge):
     with h5py.File("run.hdf5", "w") as file:

@@ -166,3 +166,11 @@ def test_a_folder_without_a_run_is_refused_in_one_line(tmp_path, capsys):
     [line] = capsys.readouterr().err.splitlines()
     assert "no run of Snakemake was started here" in line
     assert Path(line.split()[1].rstrip(":")) == tmp_path
+
+
+def test_a_damaged_plan_is_named(tmp_path, capsys):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "plan.json").write_text("")
+    assert main(["status", str(tmp_path)]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert "plan.json: damaged" in line

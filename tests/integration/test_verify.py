@@ -1,12 +1,13 @@
 """Figures of a result beside a truth: closed forms, other files than ours, and what does not fit."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 from numpy.polynomial.legendre import leggauss
-from tiny import make_stores, tiny_frames
+from tiny import damage, make_stores, tiny_frames
 
 from swsr.__main__ import main
 from swsr.geometry import Geometry
@@ -256,6 +257,18 @@ def change(name, function):
             "c",
             "changed.nc: vorticity is in '1/day', but in 's-1' in truth.nc",
         ),
+        (
+            "coarse.nc",
+            lambda f: f.isel(time=[0, *range(12)]),
+            "c",
+            "changed.nc: has several frames of one time",
+        ),
+        (
+            "fine.nc",
+            lambda f: f.assign_coords(time=np.arange(12)),
+            "cft",
+            "changed.nc: its times are plain numbers, but Gregorian dates in truth.nc",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_line(files, capsys, name, function, order, sentence):
@@ -265,3 +278,18 @@ def test_what_does_not_fit_is_said_in_one_line(files, capsys, name, function, or
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("verify: ")
     assert sentence in line
+
+
+def test_a_frame_with_its_time_as_a_scalar_is_verified(files, capsys):
+    for name in ("coarse.nc", "fine.nc", "truth.nc"):
+        change(name, lambda frames: frames.isel(time=3))
+        Path("changed.nc").rename(f"one_{name}")
+    text = verified(capsys, "one_coarse.nc", "one_fine.nc", "one_truth.nc")
+    assert number(row(text, "MAE of vorticity")[1]) == pytest.approx(BIAS, rel=1e-2)
+
+
+def test_a_damaged_file_is_said_in_one_line(files, capsys):
+    damage(files, Path("truth.nc"))
+    assert main(["verify", "coarse.nc", "fine.nc", "truth.nc"]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert "truth.nc: cannot be read to its end" in line
