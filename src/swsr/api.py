@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
 
 import dask.array
 import numpy as np
@@ -19,15 +18,13 @@ from swsr.checkpoint import Card
 from swsr.frame_checks import check_finite_frames
 from swsr.geometry import Frames
 from swsr.inference_stage import Chain, Trained, prepare
-from swsr.run import Run
+from swsr.run import Device, Run
 from swsr.schema import DIMS, IN_SCRIPT, standardise, with_time
 from swsr.zarr_io import stack_variables
 
 _ORIGIN = "frames"
 _CHUNK_FRAMES = 8
 """Of frames in memory that go through the networks at once."""
-
-Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 _ONE_BLOCK = SerializableLock("swsr.api")
 """Networks have all cores already: blocks take turns."""
@@ -60,8 +57,6 @@ def load(
         When a file is missing, damaged, or holds a network of another kind, or there is no such
         device.
     """
-    if device not in get_args(Device):
-        raise ValueError(f"device {device!r}: not one of {', '.join(get_args(Device))}")
     sharpening = (Trained.load(Path(then), "3d"),) if then else ()
     first = Trained.load(Path(network), "2d", "joint")
     return SuperResolver(Chain((first, *sharpening), consistent), Run(device_name=device))

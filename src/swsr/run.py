@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import dask
 from tqdm import tqdm
@@ -17,6 +17,8 @@ from swsr.communication import Communicator, local_rank
 if TYPE_CHECKING:
     import torch
 
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Options of glibc's `mallopt`."""
@@ -32,13 +34,23 @@ class Run:
     `device_name` is `cpu`, `cuda`, or `auto`, which takes a GPU where there is one.
     `window_points` bounds the memory of inference: the side of a window on the input's grid.
     `cache_mb` bounds the frames that a training rank keeps in memory after reading them.
+
+    Raises
+    ------
+    ValueError
+        When there is no such device.
     """
 
     communicator: Communicator = field(default_factory=Communicator)
-    device_name: str = "cpu"
+    device_name: Device = "cpu"
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("swsr"))
     window_points: int = 512
     cache_mb: int = 4096
+
+    def __post_init__(self) -> None:
+        known = get_args(Device)
+        if self.device_name not in known:
+            raise ValueError(f"device {self.device_name!r}: not one of {', '.join(known)}")
 
     @property
     def device(self) -> "torch.device":

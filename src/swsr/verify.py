@@ -144,8 +144,9 @@ def _common_variables(paths: list[Path]) -> tuple[str, ...]:
         files = find_files(str(path))
         raw = open_one(files[0], format_of(files, Reading.plain(("",))))
         # Masks lie beside frames in time; a file of one frame may have its time as a scalar.
-        dims = min(3, max((field.ndim for field in raw.data_vars.values()), default=3))
-        held.append([str(name) for name, field in raw.data_vars.items() if field.ndim >= dims > 1])
+        in_time = any(field.ndim > 2 for field in raw.data_vars.values())
+        dims = 3 if in_time else 2
+        held.append([str(name) for name, field in raw.data_vars.items() if field.ndim >= dims])
     names = tuple(name for name in held[0] if all(name in others for others in held[1:]))
     if not names:
         told = "; ".join(f"{path} has {names}" for path, names in zip(paths, held, strict=True))
