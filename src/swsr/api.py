@@ -91,9 +91,9 @@ class SuperResolver:
         Parameters
         ----------
         coarse
-            With the variables of the training, in its units; other variables are left out. Dims of
-            time, latitude and longitude, or the axes of a plane, in any order, latitude up or down.
-            Values in memory give a result in memory; dask arrays are read when the result is.
+            With the variables of the training; other variables are left out. Dims of time, latitude
+            and longitude, or the axes of a plane, in any order, latitude up or down. Values in
+            memory give a result in memory; dask arrays are read when the result is.
         dims
             Names of time, lat and lon where attributes and names don't tell: `{"lat": "yc"}`.
         periodic
@@ -101,20 +101,22 @@ class SuperResolver:
 
         Returns
         -------
-        Dims (time, lat, lon), ascending; float32, in the units of the input; chunks of dask arrays
-        are those of the input along time. Without the first and last `margin` frames.
+        Dims (time, lat, lon), ascending; float32, in the units of the training; chunks of dask
+        arrays are those of the input along time. Without the first and last `margin` frames.
 
         Raises
         ------
         ValueError
-            When names in `dims` or `periodic` are none of theirs; variables, units or the units of
-            the grid are others than in the training; frames are too few, or unevenly spaced where a
-            network packs them; values are not finite (of dask arrays: when they are read).
+            When names in `dims` or `periodic` are none of theirs; variables or the units of the
+            grid are others than in the training, or units cannot be converted to its; frames are
+            too few, or unevenly spaced where a network packs them; values are not finite (of dask
+            arrays: when they are read).
 
         Warns
         -----
         UserWarning
-            When spacing is unlike that of the training, or values in memory are.
+            When spacing is unlike that of the training, or values in memory are, and of units that
+            are converted.
         """
         names, dims = self.card.variables, dims or {}
         _check_call(coarse, dims, periodic)

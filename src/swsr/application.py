@@ -7,11 +7,13 @@ import numpy as np
 import xarray as xr
 
 from swsr.checkpoint import Card
+from swsr.components import units_of
 from swsr.frame_checks import check_times
 from swsr.geometry import Geometry
-from swsr.inference_stage import Chain, check_variables
+from swsr.inference_stage import Chain, Trained, check_variables
 from swsr.resampling.regridding import refine_coordinate
 from swsr.schema import Spacing
+from swsr.sources.units import convert_like
 
 _FAR = 1.1
 """Ratio of spacings beyond which frames are called unlike those of the training."""
@@ -27,7 +29,7 @@ def as_trained(
     origin: str,
     warn: Callable[[str], None],
 ) -> xr.Dataset:
-    """Frames that a chain of networks can read, with what lies beyond their edges.
+    """Frames that a chain of networks can read, in its units, with what lies beyond their edges.
 
     Parameters
     ----------
@@ -45,9 +47,10 @@ def as_trained(
     Raises
     ------
     ValueError
-        When variables, units or the units of the grid are others, frames are too few, or times are
-        not even and a network packs frames.
+        When variables or the units of the grid are others, units cannot be converted, frames are
+        too few, or times are not even and a network packs frames.
     """
+    frames = _in_units(frames, chain.first, origin, warn)
     _check_frames(frames, chain, origin)
     _check_spacing(frames, chain, origin, warn)
     geometry = _geometry_as_trained(frames, periodic, chain.first.card, origin, warn)
@@ -97,6 +100,18 @@ def range_warnings(frames: xr.Dataset, card: Card) -> list[str]:
                 "in the training: are the units the same?"
             )
     return warnings
+
+
+def _in_units(
+    frames: xr.Dataset, trained: Trained, origin: str, warn: Callable[[str], None]
+) -> xr.Dataset:
+    given = units_of(frames)
+    wanted = dict(zip(trained.card.variables, trained.card.units, strict=True))
+    frames = convert_like(frames, wanted, origin, f"the training of {trained.path}")
+    for name, unit in units_of(frames).items():
+        if unit != given[name]:
+            warn(f"{origin}: {name} is converted from {given[name]!r} to the {unit!r} of training")
+    return frames
 
 
 def _check_frames(frames: xr.Dataset, chain: Chain, origin: str) -> None:

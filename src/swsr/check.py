@@ -13,7 +13,7 @@ from typing import Any
 import xarray as xr
 
 from swsr.atomic import write_text
-from swsr.components import is_component
+from swsr.components import is_component, units_of
 from swsr.experiments import trained_sections
 from swsr.frame_checks import check_divisible, check_frames
 from swsr.geometry import Geometry
@@ -128,9 +128,7 @@ def _describe(frames: xr.Dataset, geometry: Geometry) -> dict[str, Any]:
         "lat": frames.sizes["lat"],
         "lon": frames.sizes["lon"],
         "edges": {"lat": geometry.lat, "lon": geometry.lon},
-        "units": {
-            str(name): str(frames[name].attrs.get("units", "1")) for name in frames.data_vars
-        },
+        "units": units_of(frames),
         "components of vectors": [
             str(name) for name, variable in frames.data_vars.items() if is_component(variable)
         ],

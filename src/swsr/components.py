@@ -32,6 +32,11 @@ METRES = ("m", "metre", "metres", "meter", "meters")
 """What files call the metre: zeta in it is the height of the sea's surface, not vorticity."""
 
 
+def units_of(frames: xr.Dataset) -> dict[str, str]:
+    """The unit of each variable, in order; 1 where a file has none."""
+    return {str(name): str(each.attrs.get("units", "1")) for name, each in frames.data_vars.items()}
+
+
 def is_component(variable: xr.DataArray) -> bool:
     """Whether a variable is a horizontal component of a vector, which half a turn inverts."""
     return sum(dim in ("lat", "lon") for dim in _dims_along(variable)) % 2 == 1

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from swsr.checkpoint import Card, file_digest, load_network
+from swsr.components import units_of
 from swsr.geometry import Frames, Geometry
 from swsr.inference import apply_network, packs
 from swsr.networks.build import Network
@@ -204,17 +205,16 @@ def check_variables(source: xr.Dataset, trained: Trained, origin: str) -> None:
     ValueError
         With the variables or the units that differ.
     """
-    card, names = trained.card, tuple(map(str, source.data_vars))
-    if set(names) != set(card.variables):
+    card, given = trained.card, units_of(source)
+    if set(given) != set(card.variables):
         raise ValueError(
-            f"{origin}: holds {list(names)}, but {trained.path} was trained on "
+            f"{origin}: holds {list(given)}, but {trained.path} was trained on "
             f"{list(card.variables)}"
         )
     for name, unit in zip(card.variables, card.units, strict=True):
-        given = str(source[name].attrs.get("units", "1"))
-        if given != unit:
+        if given[name] != unit:
             raise ValueError(
-                f"{origin}: {name} is in {given!r}, but {trained.path} was trained on it in "
+                f"{origin}: {name} is in {given[name]!r}, but {trained.path} was trained on it in "
                 f"{unit!r}"
             )
 

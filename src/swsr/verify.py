@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from swsr.components import units_of
 from swsr.evaluation import tables
 from swsr.evaluation.diagnosis import diagnose
 from swsr.evaluation.figures import figures
@@ -32,6 +33,7 @@ from swsr.sources.files import (
     read_to_the_end,
 )
 from swsr.sources.formats import open_one
+from swsr.sources.units import convert_like
 
 _CHUNK_FRAMES = 8
 _CLOSE = 0.01
@@ -101,7 +103,6 @@ def verify(
         )
         found = _figures({"bicubic": interpolated, "result": result}, wanted, low, scaling)
     verdicts = judge(found)
-    units = {str(name): str(part.attrs.get("units", "1")) for name, part in wanted.items()}
     times = wanted["time"].values
     what = f"{fine} beside {truth}, made of {coarse}"
     return "\n".join(
@@ -111,7 +112,7 @@ def verify(
             *(f"Left out: {name}, which is the same everywhere in {truth}.\n" for name in constant),
             "Values are scaled to [0, 1] by the range of the truth; anomalies are from its mean.\n",
             tables.gate_lines(verdicts),
-            tables.physics_table(found, verdicts, units),
+            tables.physics_table(found, verdicts, units_of(wanted)),
         ]
     )
 
@@ -204,14 +205,12 @@ def _filter(low: xr.Dataset, given: Filter | None, path: Path) -> Filter:
 
 
 def _aligned(frames: Mapping[str, xr.Dataset], paths: Mapping[str, Path]) -> dict[str, xr.Dataset]:
-    """The frames of times that all have; units alike."""
-    for name in frames["truth"].data_vars:
-        for what, each in frames.items():
-            unit, wanted = (part[name].attrs.get("units", "1") for part in (each, frames["truth"]))
-            if unit != wanted:
-                raise ValueError(
-                    f"{paths[what]}: {name} is in {unit!r}, but in {wanted!r} in {paths['truth']}"
-                )
+    """The frames of times that all have, in the units of the truth."""
+    wanted = units_of(frames["truth"])
+    frames = {
+        what: convert_like(each, wanted, str(paths[what]), str(paths["truth"]))
+        for what, each in frames.items()
+    }
     _check_times(frames, paths)
     aligned = xr.align(*frames.values(), join="inner", exclude={"lat", "lon"})
     if not aligned[0].sizes["time"]:

@@ -80,12 +80,23 @@ def test_consistent_results_give_the_coarse_frames_back(networks, coarse):
     assert errors[1] < 1e-5 < 1e-3 < errors[0]
 
 
+def test_values_in_other_units_are_converted_to_those_of_the_training(networks, coarse):
+    daily = coarse.assign(vorticity=(coarse["vorticity"] * 86400).assign_attrs(units="day**-1"))
+    with pytest.warns(UserWarning, match=r"vorticity is converted from 'day\*\*-1' to the 's-1'"):
+        fine = load(networks[0])(daily)["vorticity"]
+    assert fine.attrs["units"] == "s-1"
+    assert daily["vorticity"].attrs["units"] == "day**-1"
+    np.testing.assert_allclose(
+        fine, load(networks[0])(coarse)["vorticity"], atol=1e-5 * float(abs(fine).max())
+    )
+
+
 def test_frames_of_another_meaning_are_refused(networks, coarse):
     with pytest.raises(ValueError, match="no variable 'vorticity'"):
         load(networks[0])(coarse.rename(vorticity="vo"))
-    daily = coarse.assign(vorticity=coarse["vorticity"].assign_attrs(units="1/day"))
-    with pytest.raises(ValueError, match="vorticity is in '1/day'"):
-        load(networks[0])(daily)
+    metres = coarse.assign(vorticity=coarse["vorticity"].assign_attrs(units="m"))
+    with pytest.raises(ValueError, match="vorticity is in 'm', but in 's-1' in the training of"):
+        load(networks[0])(metres)
     gap = coarse.where(coarse["t"] != coarse["t"][9])
     with pytest.raises(ValueError, match="vorticity is not finite at 288 points of frame 9"):
         load(networks[0])(gap)

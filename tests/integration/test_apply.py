@@ -140,7 +140,7 @@ def on_the_poles(frames):
     ("change", "sentence"),
     [
         (lambda f: f.rename(vorticity="vo"), "no variable 'vorticity'"),
-        (lambda f: f.assign(vorticity=f["vorticity"].assign_attrs(units="1/day")), "is in '1/day'"),
+        (lambda f: f.assign(vorticity=f["vorticity"].assign_attrs(units="m")), "is in 'm', but in"),
         (with_gap, "vorticity is not finite at 1 points of frame 9"),
         (in_metres, "its grid is in 'm', but"),
         (on_the_poles, "has points on the poles"),

@@ -239,6 +239,18 @@ def change(name, function):
     function(frames).to_netcdf("changed.nc")
 
 
+def test_values_in_other_units_are_set_beside_the_truth(files, capsys):
+    label, expected = "RMSE of vorticity", verified(capsys)
+
+    def daily(frames):
+        values = frames["vorticity"].astype("float64") * 86400
+        return frames.assign(vorticity=values.assign_attrs(units="1/day"))
+
+    change("fine.nc", daily)
+    found = verified(capsys, "coarse.nc", "changed.nc", "truth.nc")
+    assert row(found, label) == row(expected, label)
+
+
 @pytest.mark.parametrize(
     ("name", "function", "order", "sentence"),
     [
@@ -253,9 +265,9 @@ def change(name, function):
         ("coarse.nc", lambda f: f.isel(lon=slice(20)), "c", "changed.nc: its 20 points of lon are"),
         (
             "coarse.nc",
-            lambda f: f.assign(vorticity=f["vorticity"].assign_attrs(units="1/day")),
+            lambda f: f.assign(vorticity=f["vorticity"].assign_attrs(units="m")),
             "c",
-            "changed.nc: vorticity is in '1/day', but in 's-1' in truth.nc",
+            "changed.nc: vorticity is in 'm', but in 's-1' in truth.nc",
         ),
         (
             "coarse.nc",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
+from swsr.components import units_of
 from swsr.settings import INTERPOLATIONS
 from swsr.zarr_io import open_frames
 
@@ -71,5 +72,4 @@ class Evaluated:
     def units(self) -> dict[str, str]:
         """Of each variable, in order."""
         series = str(self.frames["series"].iloc[0])
-        variables = self.open("truth", series).data_vars
-        return {str(name): str(each.attrs.get("units", "1")) for name, each in variables.items()}
+        return units_of(self.open("truth", series))

@@ -14,6 +14,7 @@ from swsr.settings import Format, Reading, matching_files, without_password
 from swsr.sources.formats import detect_format, open_one
 from swsr.sources.images import open_images
 from swsr.sources.selection import pick_entries, pick_region, pick_sample, pick_times
+from swsr.sources.units import convert
 
 _READ_BYTES = 16 * 2**20
 """Of a variable that are read at once: enough for any disk, little in memory."""
@@ -97,11 +98,6 @@ def open_files(
         number = ("time", np.arange(frames.sizes["time"]), {"long_name": "number of the frame"})
         frames = frames.assign_coords(time=number)
     frames = pick_times(frames, reading.select, reading.every, str(paths[0]))
-    if not reading.units:
-        return frames
-    # Only where units are asked for: pint brings matplotlib.
-    from swsr.sources.units import convert
-
     return convert(frames, reading.units, str(paths[0]))
 
 

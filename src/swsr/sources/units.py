@@ -1,10 +1,11 @@
 """Conversion of units, as CF writes them."""
 
 import re
+from collections.abc import Mapping
 
-import cf_xarray.units
-import pint
 import xarray as xr
+
+from swsr.components import units_of
 
 
 def convert(frames: xr.Dataset, units: dict[str, str], origin: str) -> xr.Dataset:
@@ -15,23 +16,56 @@ def convert(frames: xr.Dataset, units: dict[str, str], origin: str) -> xr.Datase
     ValueError
         When a unit is not known, or does not measure the same quantity.
     """
+    converted = {}
     for name, wanted in units.items():
-        given = frames[name].attrs.get("units")
-        values = frames[name]
-        if given is not None and str(given) != wanted:
+        given, values = frames[name].attrs.get("units"), frames[name]
+        if given is not None:
             factor, offset = _linear(str(given), wanted, f"{origin}: source.units.{name}")
-            values = values.astype("float64") * factor + offset
-        frames[name] = values.assign_attrs(frames[name].attrs, units=wanted)
-    return frames
+            if (factor, offset) != (1, 0):
+                values = values.astype("float64") * factor + offset
+        converted[name] = values.assign_attrs(frames[name].attrs, units=wanted)
+    return frames.assign(converted)
+
+
+def convert_like(
+    frames: xr.Dataset, units: Mapping[str, str], origin: str, other: str
+) -> xr.Dataset:
+    """Variables in the units that they have elsewhere, in `other`, lazily.
+
+    Raises
+    ------
+    ValueError
+        When a unit is not known, or does not measure the same quantity.
+    """
+    given = units_of(frames)
+    wanted = {name: unit for name, unit in units.items() if given.get(name, unit) != unit}
+    for name, unit in wanted.items():
+        try:
+            _linear(given[name], unit, origin)
+        except ValueError:
+            raise ValueError(
+                f"{origin}: {name} is in {given[name]!r}, but in {unit!r} in {other}"
+            ) from None
+    return convert(frames, wanted, origin)
 
 
 def _linear(given: str, wanted: str, what: str) -> tuple[float, float]:
     """Factor and offset from one unit to another."""
-    (scale_given, unit_given), (scale_wanted, unit_wanted) = (
-        _parse(given, what),
-        _parse(wanted, what),
-    )
+    if given == wanted:
+        return 1.0, 0.0
+    # Only where units differ: pint brings matplotlib.
+    import cf_xarray.units
+    import pint
+
     registry = cf_xarray.units.units
+    parsed = []
+    for text in (given, wanted):
+        scale, unit = _scale_and_unit(text)
+        try:
+            parsed.append((scale, registry.parse_units(unit)))
+        except (pint.PintError, ValueError, AttributeError, TypeError):
+            raise ValueError(f"{what}: {text!r} is no unit that is known (as in m s-1)") from None
+    (scale_given, unit_given), (scale_wanted, unit_wanted) = parsed
     try:
         zero, one = (
             registry.Quantity(value, unit_given).to(unit_wanted).magnitude for value in (0.0, 1.0)
@@ -41,11 +75,7 @@ def _linear(given: str, wanted: str, what: str) -> tuple[float, float]:
     return (one - zero) * scale_given / scale_wanted, zero / scale_wanted
 
 
-def _parse(text: str, what: str) -> tuple[float, pint.Unit]:
+def _scale_and_unit(text: str) -> tuple[float, str]:
     """The number before a unit, such as 1e-5 of `1e-5 s-1`, and the unit."""
     found = re.fullmatch(r"([\d.]+(?:e[+-]?\d+)?)\s+(.*\S.*)", text.strip(), re.IGNORECASE)
-    scale, unit = (float(found[1]), found[2]) if found else (1.0, text)
-    try:
-        return scale, cf_xarray.units.units.parse_units(unit)
-    except (pint.PintError, ValueError, AttributeError, TypeError):
-        raise ValueError(f"{what}: {text!r} is no unit that is known (as in m s-1)") from None
+    return (float(found[1]), found[2]) if found else (1.0, text)

@@ -62,9 +62,10 @@ def apply(
     Raises
     ------
     ValueError
-        When the frames are not what the network was trained on: other variables, units, or a grid
-        in other units, or not finite; when times are not even and a network packs frames; when
-        `output` is something else. What is only unlike it, range and spacing, is warned of.
+        When the frames are not what the network was trained on: other variables, units that cannot
+        be converted to its, or a grid in other units, or not finite; when times are not even and a
+        network packs frames; when `output` is something else. What is only unlike it, range and
+        spacing, is warned of.
     """
     sharpening = (Trained.load(then, "3d"),) if then else ()
     chain = Chain((Trained.load(network, "2d", "joint"), *sharpening), consistent)

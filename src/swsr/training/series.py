@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import xarray as xr
 
-from swsr.components import is_component, mirror_signs
+from swsr.components import is_component, mirror_signs, units_of
 from swsr.geometry import Geometry
 from swsr.provenance import compression_of, filter_of
 from swsr.run import Run
@@ -52,7 +52,7 @@ def open_series(manifests: Sequence[Path], split: Split, cache: Cache) -> Series
     for manifest in manifests:
         dataset = open_frames(manifest)
         kinds = (
-            ("variables and units", _units),
+            ("variables and units", units_of),
             ("grid", _grid),
             ("edges", _edges),
             ("components of vectors", _components),
@@ -70,7 +70,7 @@ def open_series(manifests: Sequence[Path], split: Split, cache: Cache) -> Series
     _check_components(manifests[0], first)
     return Series(
         names,
-        tuple(_units(first).values()),
+        tuple(units_of(first).values()),
         Geometry.of(first),
         tuple(mirror_signs(variable) for variable in first.data_vars.values()),
         Spacing.of(first),
@@ -89,10 +89,6 @@ def _check_components(manifest: Path, dataset: xr.Dataset) -> None:
             f"{manifest}: an earlier version made it, which took other variables for components of "
             "vectors: run again with --forcerun extract"
         )
-
-
-def _units(dataset: xr.Dataset) -> dict[str, str]:
-    return {str(name): str(dataset[name].attrs.get("units", "1")) for name in dataset.data_vars}
 
 
 def _edges(dataset: xr.Dataset) -> tuple[str, str]:
