@@ -361,6 +361,14 @@ def test_attributes_of_stored_numbers_do_not_mask_results(networks, coarse, tmp_
         assert fine.history.endswith("by swsr\nmade by a model")
 
 
+def test_attributes_of_the_file_are_kept(networks, coarse, tmp_path):
+    told = {"title": "a run", "realization_index": 3, "radius_m": 6371229.0}
+    file = changed(coarse, lambda frames: frames.assign_attrs(told))
+    apply(networks[0], file, tmp_path / "fine.nc")
+    with netCDF4.Dataset(tmp_path / "fine.nc") as fine:
+        assert {name: fine.getncattr(name) for name in told} == told
+
+
 def test_files_that_overlap_are_not_joined(networks, coarse, tmp_path):
     for number, part in enumerate((slice(12), slice(10, None))):
         changed(coarse, lambda frames, part=part: frames.isel(t=part)).rename(

@@ -105,10 +105,15 @@ def fill_store(
     communicator.on_first(writer.publish)
 
 
+_NETCDF_TYPES = (str, int, float)
+"""Of attributes that NetCDF can hold; it has no truth values."""
+
+
 def write_netcdf(manifest: Path, output: Path) -> None:
     """Write the frames of a store to a NetCDF file, chunk by chunk."""
     frames = open_frames(manifest)
-    frames.attrs = {name: text for name, text in frames.attrs.items() if isinstance(text, str)}
+    kept = frames.attrs.items()  # without lists, which are for other stages
+    frames.attrs = {name: value for name, value in kept if type(value) in _NETCDF_TYPES}
     with atomic_path(output) as temporary:
         frames.to_netcdf(temporary, engine="netcdf4", unlimited_dims=["time"])
 
