@@ -160,6 +160,8 @@ def _open(path: Path, names: tuple[str, ...]) -> xr.Dataset:
     frames = open_files(
         find_files(str(path)), Reading.plain(names), sample, may_lack=True, advice=IN_FILE
     )
+    if not frames.sizes["time"]:
+        raise ValueError(f"{path}: holds no frames")
     return check_finite_frames(frames, str(path), _CHUNK_FRAMES)
 
 

@@ -262,6 +262,12 @@ def test_values_in_other_units_are_set_beside_the_truth(files, capsys):
             "cft",
             "no time in common: coarse.nc has 2000-01-01",
         ),
+        (
+            "coarse.nc",
+            lambda f: f.isel(time=slice(0)).drop_encoding(),
+            "c",
+            "changed.nc: holds no frames",
+        ),
         ("coarse.nc", lambda f: f.isel(lon=slice(20)), "c", "changed.nc: its 20 points of lon are"),
         (
             "coarse.nc",
