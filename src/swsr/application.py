@@ -18,6 +18,9 @@ from swsr.sources.units import convert_like
 _FAR = 1.1
 """Ratio of spacings beyond which frames are called unlike those of the training."""
 
+_ROUNDING = 1e-3
+"""Of a step of latitude, by which float32 may be off."""
+
 _SMALL_SHARE = 0.05
 """Share of the trained range below which values hint at other units."""
 
@@ -67,12 +70,16 @@ def fine_grid(frames: xr.Dataset, scale: int, origin: str) -> dict[str, np.ndarr
         When frames have points on the poles.
     """
     grid = {dim: refine_coordinate(frames[dim].values, scale) for dim in ("lat", "lon")}
-    if Spacing.of(frames).units == "degrees" and np.abs(grid["lat"]).max() > 90:
+    if Spacing.of(frames).units != "degrees":
+        return grid
+    # Copies of grids with points on the poles get these back, but for rounding.
+    room = _ROUNDING * float(np.diff(grid["lat"]).max())
+    if np.abs(grid["lat"]).max() > 90 + room:
         raise ValueError(
             f"{origin}: has points on the poles, beyond which those of a finer grid would lie: cut "
             "these rows first, or interpolate to latitudes between them"
         )
-    return grid
+    return grid | {"lat": grid["lat"].clip(-90, 90)}
 
 
 def range_warnings(frames: xr.Dataset, card: Card) -> list[str]:

@@ -18,12 +18,25 @@ _STANDARD_NAMES = {
 }
 """Standard names of horizontal components of vectors."""
 
-_NAMES = {
-    "lat": re.compile("([0-9]+m?_?)?(v(a|s|as|v|wnd|comp|bar|vel|[0-9]+m?)?|v_component_of_.*)"),
-    "lon": re.compile("([0-9]+m?_?)?(u(a|s|as|o|u|wnd|comp|bar|vel|[0-9]+m?)?|u_component_of_.*)"),
+_FLOW = "(wind|vel|velocity|current|stress)"
+_TITLES = {
+    "lat": re.compile(f"(north|south)ward|meridional[ _]{_FLOW}|(^|[ _])v[ _-](wind|component)"),
+    "lon": re.compile(f"(east|west)ward|zonal[ _]{_FLOW}|(^|[ _])u[ _-](wind|component)"),
 }
-"""Names of such components in models that write no standard names, in small letters; `vo` is
-vorticity to some."""
+"""What names and long names of such components hold, where there is no standard name."""
+
+_AFTER = f"(a|s|as|wnd|comp|bar|grd|_?{_FLOW})"
+_NAMES = {
+    dim: re.compile(
+        rf"(\d+m?_?)?({own}|{letter}{_AFTER}|(u|v|tau|_?{_FLOW})_?{axis}|{axis}_?{_FLOW})"
+        r"(_?\d+[a-z]*)?"
+    )
+    for dim, letter, own, axis in (("lat", "v", "vv?", "y"), ("lon", "u", "uu?|uo", "x"))
+}
+"""Names that models write without more, in small letters; `vo` is vorticity to some."""
+
+_NOT_LINEAR = re.compile("square|variance|deviation|magnitude")
+"""In titles of what changes its sign with nothing."""
 
 _TURNING = re.compile("vorticity|stream[ _]?function")
 _TURNING_NAMES = ("vo", "vor", "vort", "zeta", "pv", "strf")
@@ -78,20 +91,28 @@ def _turns(variable: xr.DataArray) -> bool:
     known, name = _standard_name(variable), str(variable.name).lower()
     if not known and name in _TURNING_NAMES:
         return variable.attrs.get("units") not in METRES
-    title = known or f"{name} {variable.attrs.get('long_name', '')}".lower()
-    return bool(_TURNING.search(title))
+    title = known or f"{name} {_long_name(variable)}"
+    return bool(_TURNING.search(title)) and not _NOT_LINEAR.search(title)
 
 
 def _dims_along(variable: xr.DataArray) -> list[str]:
     """Dims that a component lies along; none of a scalar."""
     if ALONG in variable.attrs:
         return str(variable.attrs[ALONG]).split()
-    known, name = _standard_name(variable), str(variable.name).lower()
-    return [
-        dim
-        for dim in ("lat", "lon")
-        if (_STANDARD_NAMES[dim].search(known) if known else _NAMES[dim].fullmatch(name))
-    ]
+    known, name, title = (
+        _standard_name(variable), str(variable.name).lower(), _long_name(variable)
+    )  # fmt: skip
+    if _NOT_LINEAR.search(known or f"{name} {title}"):
+        return []
+    dims = ("lat", "lon")
+    if known:
+        return [dim for dim in dims if _STANDARD_NAMES[dim].search(known)]
+    by_name = [dim for dim in dims if _NAMES[dim].fullmatch(name) or _TITLES[dim].search(name)]
+    return by_name or [dim for dim in dims if _TITLES[dim].search(title)]
+
+
+def _long_name(variable: xr.DataArray) -> str:
+    return str(variable.attrs.get("long_name", "")).lower()
 
 
 def _standard_name(variable: xr.DataArray) -> str:

@@ -121,7 +121,7 @@ def standardise(
     if not_numbers:
         kind = chosen[not_numbers[0]].dtype
         raise ValueError(f"{origin}: {not_numbers[0]!r} holds {kind}, not numbers")
-    chosen = _in_degrees(chosen.transpose(*DIMS), names, earth, origin)
+    chosen = _in_degrees(chosen.transpose(*DIMS), names, earth, earth | set(dims), origin)
     return _ascending(_without_stale(chosen), origin, lon_order, advice)
 
 
@@ -232,9 +232,13 @@ def sizes(dataset: xr.Dataset) -> dict[str, int]:
 
 
 def _in_degrees(
-    dataset: xr.Dataset, names: Mapping[str, str], earth: set[str], origin: str
+    dataset: xr.Dataset, names: Mapping[str, str], earth: set[str], maybe: set[str], origin: str
 ) -> xr.Dataset:
-    """Latitudes and longitudes in degrees, whatever angles the file counts in."""
+    """Latitudes and longitudes in degrees, whatever angles the file counts in.
+
+    Those of `earth` are, those of `maybe` where their units say so: a dim that only the user calls
+    lat may be in metres.
+    """
     for dim in ("lat", "lon"):
         if dim not in dataset.coords:
             raise ValueError(
@@ -246,8 +250,8 @@ def _in_degrees(
         given = dataset[dim].attrs
         named = str(given.get("units", ""))
         unit = named.strip().lower()
-        # A dim that only the user calls lat, or one of a plane, may be in metres.
-        if dim not in earth or not (unit in ("", "°") or unit.startswith(("deg", "rad"))):
+        is_angle = dim in maybe and unit.startswith(("deg", "rad"))
+        if not (is_angle or (dim in earth and unit in ("", "°"))):
             continue
         attributes = _COORDINATE_ATTRIBUTES[dim] | given
         if not named.startswith("degree"):

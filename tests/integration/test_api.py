@@ -94,6 +94,9 @@ def test_values_in_other_units_are_converted_to_those_of_the_training(networks, 
 def test_frames_of_another_meaning_are_refused(networks, coarse):
     with pytest.raises(ValueError, match="no variable 'vorticity'"):
         load(networks[0])(coarse.rename(vorticity="vo"))
+    without = coarse.assign(vorticity=coarse["vorticity"].drop_attrs())
+    with pytest.raises(ValueError, match="vorticity is in '1', but in 's-1'"):
+        load(networks[0])(without)
     metres = coarse.assign(vorticity=coarse["vorticity"].assign_attrs(units="m"))
     with pytest.raises(ValueError, match="vorticity is in 'm', but in 's-1' in the training of"):
         load(networks[0])(metres)

@@ -7,6 +7,7 @@ import xarray as xr
 from tiny import damage, run_swsr, stage_settings, tiny_frames
 
 from swsr.__main__ import main
+from swsr.application import fine_grid
 from swsr.checkpoint import Card, save_network
 from swsr.geometry import Geometry
 from swsr.grids import Grid
@@ -14,6 +15,7 @@ from swsr.inference_stage import Trained
 from swsr.networks.build import build_network
 from swsr.resampling import bicubic
 from swsr.resampling.coarsening import area_means
+from swsr.resampling.regridding import resample_coordinate
 from swsr.zarr_io import open_frames
 
 
@@ -289,6 +291,20 @@ def test_components_of_vectors_are_those_of_the_training(tmp_path):
     for name in ("scalar", "component"):
         np.testing.assert_array_equal(results["plain", name], results["wind", name])
     assert np.abs(results["plain", "scalar"] - results["plain", "component"]).max() > 1e-8
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("first", [0, 0.4])
+def test_copies_of_points_on_the_poles_are_not_refused_for_rounding(scale, dtype, first):
+    lat = np.linspace(-90 + first, 90, 192 if not first else 450).astype(dtype)
+    lat = lat[len(lat) % scale :]
+    low = tiny_frames(1, lat=len(lat) // scale).assign_coords(
+        lat=("lat", resample_coordinate(lat, len(lat) // scale).astype(dtype), {"units": "degrees"})
+    )
+    fine = fine_grid(low, scale, "low.nc")["lat"]
+    assert np.abs(fine).max() <= 90
+    np.testing.assert_allclose(fine, lat, atol=1e-4)
 
 
 def test_plane_goes_on_beyond_its_edges_as_in_the_training(tmp_path):

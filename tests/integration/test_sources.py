@@ -224,6 +224,18 @@ def test_a_plane_is_as_periodic_as_the_user_says(folder, periodic, edges):
     assert "standard_name" not in chosen["lat"].attrs
 
 
+@pytest.mark.parametrize("units", ["radians", "rad", "deg"])
+def test_angles_are_known_by_their_units_where_the_user_names_the_dims(folder, units):
+    plain = tiny_frames()
+    factor = 1 if units == "deg" else np.pi / 180
+    angles = {dim: (dim, plain[dim].values * factor, {"units": units}) for dim in ("lat", "lon")}
+    plain.assign_coords(angles).rename(lat="ya", lon="xa").to_netcdf("run.nc")
+    source = {"kind": "files", "variables": ["vorticity"], "train": ["run.nc"], "test": []}
+    chosen = extracted(source | {"dims": {"lat": "ya", "lon": "xa"}})
+    assert (Geometry.of(chosen).lat, Geometry.of(chosen).lon) == ("pole", "periodic")
+    np.testing.assert_allclose(chosen["lat"], plain["lat"], atol=1e-9)
+
+
 @pytest.mark.parametrize("channel", ["red", "green", "blue"])
 def test_channels_of_colour_pictures_and_videos(folder, channel):
     colours = np.stack([pixels(), pixels() // 2, 255 - pixels()], axis=-1)

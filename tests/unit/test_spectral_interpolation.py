@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numpy.polynomial.legendre import leggauss
+from numpy.polynomial.legendre import Legendre, leggauss
 from scipy.signal import resample
 from scipy.special import sph_harm_y
 
@@ -70,6 +70,30 @@ def test_wind_across_the_poles_is_reproduced(tilt):
     low, fine = sphere(2)
     interpolation = make_interpolation(low, fine, vector=True)
     np.testing.assert_allclose(interpolation(eastward(low)), eastward(fine), atol=1e-6)
+
+
+@pytest.mark.parametrize("lat", LATITUDES.values(), ids=LATITUDES)
+def test_noise_in_the_zonal_mean_of_wind_does_not_grow_at_the_poles(lat):
+    low, fine = sphere(2, lat)
+    interpolation = make_interpolation(low, fine, vector=True)
+    noise = np.repeat(RANDOM.normal(size=(400, len(low.lat), 1)), len(low.lon), axis=2)
+    spread = interpolation(noise)[:, :, 0].std(axis=0)
+    assert spread.max() < 1.5  # 1/cos(lat) at the first latitude is 30
+
+
+@pytest.mark.parametrize("lat", LATITUDES.values(), ids=LATITUDES)
+def test_zonal_means_of_smooth_wind_are_reproduced(lat):
+    """The slopes of zonal harmonics, as of a stream function."""
+    low, fine = sphere(2, lat)
+    interpolation = make_interpolation(low, fine, vector=True)
+    slopes = [Legendre.basis(degree).deriv() for degree in range(1, interpolation.degree + 1)]
+
+    def profiles(grid):
+        sine = np.sin(np.radians(grid.lat))
+        found = np.stack([slope(sine) / slope(1) * np.sqrt(1 - sine**2) for slope in slopes])
+        return np.repeat(found[..., None], len(grid.lon), axis=2)
+
+    np.testing.assert_allclose(interpolation(profiles(low)), profiles(fine), atol=1e-6)
 
 
 def test_what_the_low_grid_does_not_hold_is_fitted_by_area():

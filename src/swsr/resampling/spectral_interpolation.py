@@ -72,10 +72,11 @@ class SphereInterpolation:
     longitudes resolve: one less than the number of latitudes, as on a Gaussian grid, and less than
     the waves of two points. Quadrature on latitudes that are not Gaussian would end at half of it,
     least squares need not (Sneeuw 1994, Geophys. J. Int. 118, 707): the condition numbers of the
-    fits stay below 2 on regular and on resampled Gaussian latitudes.
+    fits stay near 2 or below on regular and on resampled Gaussian latitudes.
 
     A component u of a smooth vector field is not smooth at the poles, but u cos(lat) is, as
-    spectral models have it: u is fitted by harmonics over cos(lat).
+    spectral models have it: u is fitted by harmonics over cos(lat). Its zonal mean is zero at the
+    poles, and is fitted by functions that are: of order 1, the slopes of those of order 0.
 
     Parameters
     ----------
@@ -89,9 +90,7 @@ class SphereInterpolation:
         self.degree = min(len(low.lat), (len(low.lon) + 1) // 2) - 1
         self._num_lon = len(fine.lon)
         functions_low, functions_fine = (
-            legendre_functions(grid.lat, self.degree, self.degree, "float64")
-            / (np.cos(np.radians(grid.lat)) if vector else 1)
-            for grid in (low, fine)
+            _functions(grid.lat, self.degree, vector=vector) for grid in (low, fine)
         )
         root = np.sqrt(np.cos(np.radians(low.lat)))
         # (m, fine lat, low lat); only degrees of at least m have an order m.
@@ -111,6 +110,14 @@ class SphereInterpolation:
         fitted = (self._matrices @ by_order.view("float64")).view("complex128")
         shifted = fitted.transpose(2, 1, 0) * _half_step(num_low, self._num_lon, self.degree + 1)
         return fft.irfft(shifted, self._num_lon, norm="forward").astype("float32")
+
+
+def _functions(lat: np.ndarray, degree: int, *, vector: bool) -> np.ndarray:
+    """Profiles of each order along the latitudes: (degree + 1 or more, degree + 1, num_lat)."""
+    functions = legendre_functions(lat, degree, max(degree, 1), "float64")
+    if not vector:
+        return functions
+    return np.concatenate([functions[1:2], functions[1:] / np.cos(np.radians(lat))])
 
 
 class PlaneInterpolation:

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.polynomial.legendre import leggauss
 
+from swsr.components import is_component
 from swsr.geometry import Geometry
 from swsr.settings import Reading
 from swsr.sources.files import format_of
@@ -25,8 +26,8 @@ _EDGES = {
 
 def describe(paths: list[Path], reading: Reading, frames: xr.Dataset) -> str:
     """Format, variables, frames, time step, grid and edges of what `open_files` returned."""
-    units = (f"{name} ({frames[name].attrs.get('units', 'no units')})" for name in frames.data_vars)
-    parts = [title(paths, reading), ", ".join(units), series(frames), grid(frames)]
+    variables = ", ".join(map(_variable, frames.data_vars.values()))
+    parts = [title(paths, reading), variables, series(frames), grid(frames)]
     return "; ".join([*parts, edges(frames, reading)])
 
 
@@ -65,6 +66,11 @@ def grid(frames: xr.Dataset) -> str:
         return f"plane of {size}, y {ends.replace(', ', ', x ')} ({units})"
     kind = "regular" if _is_even(lat) else "Gaussian" if _is_gaussian(lat) else "uneven"
     return f"{kind} grid of {size}, lat {ends.replace(', ', ', lon ')}"
+
+
+def _variable(variable: xr.DataArray) -> str:
+    kind = ", component of a vector" if is_component(variable) else ""
+    return f"{variable.name} ({variable.attrs.get('units', 'no units')}{kind})"
 
 
 def _is_gaussian(lat: np.ndarray) -> bool:

@@ -30,7 +30,7 @@ def convert(frames: xr.Dataset, units: dict[str, str], origin: str) -> xr.Datase
 def convert_like(
     frames: xr.Dataset, units: Mapping[str, str], origin: str, other: str
 ) -> xr.Dataset:
-    """Variables in the units that they have elsewhere, in `other`, lazily.
+    """Variables in the units that they have elsewhere, in `other`, lazily; without units, of 1.
 
     Raises
     ------
@@ -46,7 +46,8 @@ def convert_like(
             raise ValueError(
                 f"{origin}: {name} is in {given[name]!r}, but in {unit!r} in {other}"
             ) from None
-    return convert(frames, wanted, origin)
+    told = {name: frames[name].assign_attrs(units=given[name]) for name in wanted}
+    return convert(frames.assign(told), wanted, origin)
 
 
 def _linear(given: str, wanted: str, what: str) -> tuple[float, float]:
