@@ -87,10 +87,11 @@ def test_fault_at_the_seam_shows_there_and_nowhere_else(truth, low):
     assert found["poles_vorticity"] == pytest.approx(1, rel=1e-3)
 
 
-def test_chunks_change_no_figure(truth, low):
+def test_frames_read_at_once_change_no_figure(truth, low, monkeypatch):
     noisy = truth + np.random.default_rng(0).normal(scale=1e-6, size=(10, 24, 48)).astype("f4")
-    at_once = diagnosed(noisy, truth.chunk({"time": 10}), low)
-    for key, value in diagnosed(noisy, truth.chunk({"time": 3}), low).items():
+    at_once = diagnosed(noisy, truth, low)
+    monkeypatch.setattr("swsr.evaluation.diagnosis.frames_at_once", lambda _: 3)
+    for key, value in diagnosed(noisy, truth, low).items():
         assert value == pytest.approx(at_once[key], rel=1e-6), key
 
 
@@ -167,6 +168,29 @@ def test_a_height_that_is_an_anomaly_has_no_mass(low):
     truth = marked(frames)
     coarse = truth.isel(lat=slice(0, None, 2), lon=slice(0, None, 2))
     assert "mass" not in diagnosed(truth, truth, coarse)
+
+
+@pytest.mark.parametrize("at_once", [2, 5])
+def test_a_depth_that_is_dry_in_some_frames_has_no_mass(monkeypatch, at_once):
+    """However frames are read: figures of some of them would pass for those of all."""
+    frames = tiny_frames(num_frames=5, variables=("depth",))
+    frames["depth"] = (frames["depth"] + 1).assign_attrs(units="m")
+    frames["depth"][4, 3, 7] = 0
+    truth = marked(frames)
+    monkeypatch.setattr("swsr.evaluation.diagnosis.frames_at_once", lambda _: at_once)
+    coarse = truth.isel(lat=slice(0, None, 2), lon=slice(0, None, 2))
+    assert "mass" not in diagnosed(truth, truth, coarse)
+
+
+def test_a_variable_called_enstrophy_has_its_own_spectrum():
+    frames = tiny_frames(num_frames=5, variables=("vorticity", "ens"))
+    results = []
+    for name in ("ens", "enstrophy"):
+        truth = marked(frames.rename(ens=name))
+        coarse = truth.isel(lat=slice(0, None, 2), lon=slice(0, None, 2))
+        faulty = truth.assign({name: truth[name] * 2}).assign_attrs(truth.attrs)
+        results.append(diagnosed(faulty, truth, coarse)[f"spectrum_db_{name}"])
+    assert results[0] == results[1] > 1
 
 
 def test_shares_of_a_frame_at_rest_are_not_known(truth, low):

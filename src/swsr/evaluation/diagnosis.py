@@ -60,14 +60,15 @@ class Diagnosis:
 
     @classmethod
     def join(cls, parts: list["Diagnosis"]) -> "Diagnosis":
-        """Diagnoses of consecutive frames, or of several series, as one."""
+        """Diagnoses of consecutive frames, or of several series, as one: of what all have."""
         held = [part.spectra for part in parts if part.spectra]
         spectra = {
             name: np.concatenate([each[name] for each in held], axis=1)
             for name in (held[0] if held else ())
         }
         squares, means = (
-            pd.concat([getattr(part, name) for part in parts]) for name in ("squares", "means")
+            pd.concat([getattr(part, name) for part in parts], join="inner")
+            for name in ("squares", "means")
         )
         return cls(squares, means, spectra)
 
@@ -230,7 +231,7 @@ def _spectra(
         pair = [modes.energy_of_rotation(part) for part in amplitudes[roles["vorticity"]]]
     if pair:
         yield "kinetic energy", np.concatenate([np.stack(pair), unknown])
-    if "vorticity" in roles:
+    if "vorticity" in roles and "enstrophy" not in ours:  # which a file may have, with its own
         rotation = amplitudes[roles["vorticity"]]
         halves = [modes.power(part, part) / 2 for part in rotation]
         yield "enstrophy", np.concatenate([np.stack(halves), unknown])
