@@ -156,6 +156,18 @@ def test_what_another_study_noted_of_its_frames_is_not_carried_on(folder):
     assert chosen.attrs.keys() & notes.keys() == {"title"}
 
 
+def test_scalars_of_an_hdf5_file_may_be_components_by_their_names(folder):
+    with h5py.File("run.hdf5", "w") as file:
+        file["dimensions/time"] = np.arange(12)
+        file["dimensions/x"] = file["dimensions/y"] = np.arange(16) / 16
+        file["dimensions"].attrs["spatial_dims"] = ["x", "y"]
+        for name in ("u", "h"):
+            file[f"t0_fields/{name}"] = np.random.default_rng(0).random((1, 12, 16, 16), "f4")
+    source = {"kind": "files", "variables": ["u", "h"], "train": ["run.hdf5"], "test": []}
+    chosen = extracted(source)
+    assert [mirror_signs(chosen[name]) for name in ("u", "h")] == [(1, -1), (1, 1)]
+
+
 def test_components_of_vectors_change_sign_across_a_pole(folder):
     MAKERS["the_well"](folder)
     names = ["height", "velocity_0", "velocity_1"]

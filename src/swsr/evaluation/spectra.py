@@ -1,7 +1,8 @@
 """Fields by scale: power in spherical harmonics (sphere) or in waves (plane), and what is shared.
 
 Modes of both kinds are normalised so that the power of a field, summed over wavenumbers, is the
-area mean of its squared deviation from its mean (Parseval).
+area mean of its squared deviation from its mean (Parseval). In a plane all points count alike, also
+in a region of the globe that is taken for one.
 """
 
 from typing import Protocol

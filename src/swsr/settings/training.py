@@ -13,12 +13,14 @@ FSRCNN_STARTS = ("study_2d", "skip_2d", "fsrcnn_2d")
 """Networks with the first layer of FSRCNN."""
 
 LATITUDES_READ = {
-    **dict.fromkeys(("skip_2d", "subpixel_2d", "fsrcnn_2d", "edsr_2d"), 8),
-    "srcnn_2d": 5,
-    "skip_joint": 12,
-    "skip_3d_first_joint": 15,
+    **dict.fromkeys(("skip_2d", "fsrcnn_2d"), (10, 8)),
+    **dict.fromkeys(("subpixel_2d", "edsr_2d"), (8, 8)),
+    "srcnn_2d": (6, 5),
+    "skip_joint": (17, 12),
+    "skip_3d_first_joint": (17, 15),
 }
-"""Low-resolution points that a network reads beyond a pole, at most; others read none."""
+"""Low-resolution points that a network reads beyond a pole: at scale 1, and at others at most.
+Networks that are not here read none."""
 
 IMAGE_TILE_POINTS = 144
 """Side of the square pieces of pictures that `pretrain_2d` trains on, or the next multiple of the

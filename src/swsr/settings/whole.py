@@ -246,7 +246,7 @@ class Settings(Strict):
         scale = self.downscale.scale
         for stage in trained:
             network = getattr(self, stage).network
-            needed = LATITUDES_READ.get(network, 0)
+            needed = LATITUDES_READ.get(network, (0, 0))[scale > 1]
             if num_lat // scale < needed:
                 raise ValueError(
                     f"downscale.scale {scale} leaves {num_lat // scale} of the {num_lat} latitudes "

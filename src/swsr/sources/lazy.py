@@ -62,7 +62,8 @@ def hdf5_variable(
     along = " ".join(space[index] for index in fixed.values() if index < len(space))
     sizes = tuple(size for axis, size in enumerate(dataset.shape) if axis not in fixed)
     read = partial(_read_hdf5, path, dataset.name, dict(fixed), dataset.ndim)
-    return lazy_variable(dims, sizes, dataset.dtype, read, {ALONG: along})
+    # What has no components may be one, as u that a script took of a velocity: its name tells.
+    return lazy_variable(dims, sizes, dataset.dtype, read, {ALONG: along} if fixed else None)
 
 
 def _read_hdf5(path: Path, name: str, fixed: dict[int, int], ndim: int, key: Key) -> np.ndarray:
