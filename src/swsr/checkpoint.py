@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from swsr.atomic import atomic_path
+from swsr.atomic import atomic_path, write_text
 from swsr.networks.build import Network, build_network
 from swsr.scaling import Scaling
 from swsr.settings import Filter
@@ -129,9 +129,35 @@ class Checkpoints:
     def __init__(self, folder: Path, identity: str) -> None:
         # A folder for each training: one of other settings may have come further.
         self.folder, self.identity = folder / identity[:16], identity
+        self._latest = folder / "latest"
+
+    def claim(self) -> None:
+        """Note that this training is the latest that began here: others of before are to end."""
+        write_text(self._latest, self.identity)
+
+    def check_latest(self) -> None:
+        """Check that no other training has begun here since, as when this one's Snakemake died.
+
+        Raises
+        ------
+        ValueError
+            When one of other settings, data or code has.
+        """
+        if self._latest.is_file() and self._latest.read_text() != self.identity:
+            raise ValueError(
+                f"{self._latest.parent.parent}: another training, of other settings, data or code, "
+                "has begun here: this one ends, and leaves the result to it"
+            )
 
     def save(self, network: Network, optimizer: Optimizer, progress: Progress) -> None:
-        """Write the state, after an epoch or inside one, and drop the oldest ones."""
+        """Write the state, after an epoch or inside one, and drop the oldest ones.
+
+        Raises
+        ------
+        ValueError
+            As `check_latest`.
+        """
+        self.check_latest()
         tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}

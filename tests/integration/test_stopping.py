@@ -1,5 +1,6 @@
 """A training that is asked to stop saves inside its epoch, and goes on as if nothing had been."""
 
+import json
 import os
 import signal
 
@@ -57,6 +58,38 @@ def test_resumed_inside_an_epoch_is_bit_identical(run_training, tmp_path, monkey
         saved = sorted((tmp_path / f"stopped_{stop_in}" / "checkpoints").glob("*/epoch_*"))
         assert "_batch_" in saved[-1].name
         assert run_training(f"stopped_{stop_in}") == uninterrupted
+
+
+def test_a_training_that_outlived_its_snakemake_leaves_the_result_to_its_successor(
+    tmp_path, monkeypatch
+):
+    """Within the first one's steps, another of fewer epochs begins and ends."""
+    low, high = make_stores(tmp_path / "stores", tiny_frames(30))
+    for epochs in (3, 1):
+        values = {"epochs": epochs, "global_batch_size": 4, "patch_points": None}
+        (tmp_path / str(epochs)).mkdir()
+        stage_settings(tmp_path / str(epochs), "train_2d", train_2d=values)
+
+    def run_training(epochs):
+        settings = tmp_path / str(epochs) / "train_2d.json"
+        train(settings, [low], [high], tmp_path / "train_2d", Run())
+
+    step, steps = Steps.take, []
+
+    def step_beside_another(self, *arguments):
+        steps.append(1)
+        if len(steps) == 8:
+            run_training(1)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(Steps, "take", step_beside_another)
+    with pytest.raises(ValueError, match="train_2d: another training, of other settings"):
+        run_training(3)
+    assert json.loads((tmp_path / "train_2d" / "metrics.json").read_text())["epochs"] == 1
+    assert len((tmp_path / "train_2d" / "history.csv").read_text().splitlines()) == 2
+    monkeypatch.undo()
+    run_training(3)  # goes on, as the latest that was asked for
+    assert json.loads((tmp_path / "train_2d" / "metrics.json").read_text())["epochs"] == 3
 
 
 def test_a_resumed_training_scores_the_untrained_network_no_more(run_training, monkeypatch):

@@ -41,7 +41,7 @@ def fit_and_write(trainer: Trainer, card: Card, output: Path, run: Run) -> None:
     Raises
     ------
     ValueError
-        When the loss is not finite.
+        When the loss is not finite, or when another training has begun in the folder since.
     """
     parameters = count_parameters(trainer.network)
     run.say(
@@ -54,12 +54,14 @@ def fit_and_write(trainer: Trainer, card: Card, output: Path, run: Run) -> None:
             "precision is bfloat16, which this processor has no instructions for: float32 is faster"
         )
     checkpoints = Checkpoints(output / "checkpoints", _identity(card))
+    run.communicator.on_first(checkpoints.claim)
     before = _score_before(trainer, checkpoints.folder / "before.json", run)
     trainer.fit(checkpoints, run.say)
     after = _score(trainer)
     epochs = trainer.settings.epochs
 
     def write() -> None:
+        checkpoints.check_latest()
         sizes = {"epochs": epochs, "parameters": parameters}
         metrics = sizes | {"before": before, "after": after}
         write_text(output / "metrics.json", json.dumps(metrics, indent=2) + "\n")
