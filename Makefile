@@ -8,7 +8,7 @@ INSTALLED := .venv/installed
 install: $(INSTALLED)
 
 run: $(INSTALLED)
-	snakemake --cores $(CORES) --rerun-incomplete --quiet rules progress
+	snakemake --cores $(CORES) --quiet rules progress
 
 # Also on a real SLURM cluster, which the tests start on this machine: without root and Debian those are
 # skipped, and say so.

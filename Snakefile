@@ -23,6 +23,7 @@ from swsr.experiments import (
     upstream,
 )
 from swsr.local_ranks import in_own_folder
+from swsr.provenance import state_to_read
 from swsr.settings import matching_files, split_entry
 
 

@@ -189,6 +189,12 @@ def files_applied(wildcards):
     return files
 
 
+def state_applied(wildcards):
+    """As `state_of_series`."""
+    files = map(Path, files_applied(wildcards))
+    return state_to_read(files, Path(applied(wildcards.applied)))
+
+
 def network_3d_applied(wildcards):
     network = trained(STUDY, "train_3d/processed")["network"]
     return [network] if SETTINGS.apply.network_3d else []
@@ -227,6 +233,14 @@ def batch_divided_by_ranks(stage):
 def files_of_series(wildcards):
     """Files that a series is extracted from."""
     return files_of(wildcards.study, wildcards.series)
+
+
+def state_of_series(wildcards):
+    """Of the files of a series where they changed unseen: Snakemake knows only which are newer."""
+    if STUDIES[wildcards.study].source.kind == "simulation":
+        return ""
+    result = store(wildcards.study, "extract", wildcards.series)
+    return state_to_read(map(Path, files_of_series(wildcards)), Path(result))
 
 
 def sample_of_series(wildcards):

@@ -1,5 +1,7 @@
 import json
 import os
+from base64 import urlsafe_b64encode
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from importlib import import_module
@@ -106,6 +108,21 @@ def discard_orphans():
                 path.unlink()
 
 
+def renew_unrecorded_settings():
+    """Write settings anew that differ where Snakemake cannot know, whose records stay behind.
+
+    They are then newer than results, which it does see.
+    """
+    for study, settings in STUDIES.items():
+        for path in Path("results", study, "settings").glob("*.json"):
+            record = urlsafe_b64encode(str(path).encode()).decode()
+            if not Path(".snakemake", "metadata", record).exists():
+                with suppress(KeyError):  # of a stage that earlier versions had
+                    text = f"{settings.for_stage(path.stem).to_json()}\n"
+                    if path.read_text() != text:
+                        path.write_text(text)
+
+
 def wanted(study):
     """Results of a study, each as its stage's --output has it, in the order of the rules."""
     settings = STUDIES[study]
@@ -172,3 +189,4 @@ if workflow.is_main_process:
         check_first_layer(study)
         check_starts(study)
     discard_orphans()
+    renew_unrecorded_settings()

@@ -77,12 +77,12 @@ def _run_stage(stage: str, options: dict[str, Any], flags: dict[str, Any]) -> in
             function = getattr(importlib.import_module(f"swsr.stages.{stage}"), stage)
         run = Run(communicator, flags["device"], log, flags["window_points"], flags["cache_mb"])
         times = started, time.time()
-        recipe, twin = communicator.on_first(lambda: _take_over(stage, options, flags["studies"]))
-        if twin:
-            run.say(f"taken over from {twin}, which was made from the same")
+        origin = communicator.on_first(lambda: _take_over(stage, options, flags["studies"]))
+        if origin["taken_over_from"]:
+            run.say(f"taken over from {origin['taken_over_from']}, which was made from the same")
         else:
             function(**options, run=run)
-        communicator.on_first(lambda: _record(options, times, run, recipe, twin))
+        communicator.on_first(lambda: _record(options, times, run, origin))
     except (ValueError, OSError, ModuleNotFoundError) as error:
         communication.fail(communicator, _sentence(error), log.error)
         return 1
@@ -111,27 +111,26 @@ def _kept() -> Iterator[None]:
         gc.enable()
 
 
-def _take_over(
-    stage: str, options: dict[str, Any], studies: Path | None
-) -> tuple[str | None, Path | None]:
-    """The recipe of the result, and the result of another study that was taken over, if any."""
+def _take_over(stage: str, options: dict[str, Any], studies: Path | None) -> dict[str, Any]:
+    """What the result is made of, and the result of another study that was taken over, if any."""
     from swsr import sharing
-    from swsr.provenance import provenance_path
+    from swsr.provenance import file_states, provenance_path
+    from swsr.settings import matching_files
 
     # Of an earlier result: if this stage is killed after its own, that would stand beside it.
     provenance_path(options["output"]).unlink(missing_ok=True)
+    coarse = map(Path, matching_files(str(options["coarse"]))) if "coarse" in options else ()
+    read = file_states(options.get("files", coarse))
+    origin = {"recipe": None, "taken_over_from": None, "read": read}
     if studies is None:
-        return None, None
+        return origin
     recipe = sharing.recipe(stage, options)
-    return recipe, sharing.take_over(options["output"], recipe, studies)
+    twin = sharing.take_over(options["output"], recipe, studies)
+    return origin | {"recipe": recipe, "taken_over_from": str(twin) if twin else None}
 
 
 def _record(
-    options: dict[str, Any],
-    times: tuple[float, float],
-    run: "Run",
-    recipe: str | None,
-    twin: Path | None,
+    options: dict[str, Any], times: tuple[float, float], run: "Run", origin: dict[str, Any]
 ) -> None:
     from swsr.provenance import provenance_path, write_provenance
     from swsr.sharing import files_of
@@ -140,11 +139,7 @@ def _record(
     output = options["output"]
     given = options.get("settings")
     settings = json.loads(given.read_text()) if given else {}
-    origin = {
-        "recipe": recipe,
-        "files": [path.name for path in files_of(output)],
-        "taken_over_from": str(twin) if twin else None,
-    }
+    origin |= {"files": [path.name for path in files_of(output)]}
     ranks = run.communicator.size
     write_provenance(provenance_path(output), times, settings, ranks, origin)
     run.note(finished_line(time.time() - times[0]))

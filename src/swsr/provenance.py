@@ -119,6 +119,27 @@ def files_identity(paths: Iterable[Path], sample: int | None) -> list[object]:
     return [[str(path.resolve()) for path in files], file_states(files), sample]
 
 
+def state_to_read(files: Iterable[Path], result: Path) -> str:
+    """Digest of the state in which files are to be read for a result, which changes only with need.
+
+    It stays that of the last time where files are as they were, or newer than the result, which
+    Snakemake sees for itself. Else it is that of now, as of what was moved here with an older time,
+    and of what changed within a folder.
+    """
+    paths = list(files)
+    now = file_states(path for path in paths if path.exists())
+    try:
+        record = json.loads(provenance_path(result).read_text())
+        read = [(name, size, time) for name, size, time in record["read"]]
+        made = result.stat().st_mtime_ns
+    except (OSError, ValueError, KeyError, TypeError):
+        read, made = now, 0  # not made yet, or by an earlier version
+    folders = any(path.is_dir() for path in paths)
+    unseen = [state for state in now if state not in read and (folders or state[2] <= made)]
+    state = now if unseen or len(now) < len(read) else read
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:12]
+
+
 def _git(*arguments: str, folder: Path) -> str:
     done = subprocess.run(
         ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
@@ -142,8 +163,8 @@ def write_provenance(
     """Record beside a result how, where and in what time it was made.
 
     `times` are of `time.time()`: when the stage started, and when its imports were done and its
-    ranks had met; `origin`, see `sharing`, holds its recipe, its files and the result that it was
-    taken over from.
+    ranks had met; `origin`, see `sharing`, holds its recipe, its files, the result that it was
+    taken over from, and the state of the user's files that it was made of.
     """
     started, working = times
     record = {

@@ -1,11 +1,14 @@
-"""Which commit a result says that it was made by."""
+"""Which commit a result says that it was made by, and in which state its files were."""
 
+import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import swsr
+from swsr.provenance import file_states, provenance_path, state_to_read
 
 
 def git(folder, *arguments):
@@ -49,3 +52,27 @@ def test_package_in_an_environment_is_not_of_the_repository_around_it(tmp_path):
     (tmp_path / ".venv").mkdir()
     copy_package(tmp_path / ".venv")
     assert commit_of(tmp_path / ".venv") == "unknown (not a git checkout)"
+
+
+def test_state_to_read_changes_only_with_need(tmp_path):
+    """Newer files are for Snakemake to see; others, and files within folders, are not."""
+    file, result = tmp_path / "run.nc", tmp_path / "train_0.json"
+    file.write_text("a")
+    os.utime(file, (100, 100))
+    first = state_to_read([file], result)
+    result.write_text("")
+    os.utime(result, (200, 200))
+    provenance_path(result).write_text(json.dumps({"read": file_states([file])}))
+    assert state_to_read([file], result) == first
+    os.utime(file, (300, 300))
+    assert state_to_read([file], result) == first
+    os.utime(file, (50, 50))
+    assert state_to_read([file], result) != first
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "0.png").write_text("a")
+    provenance_path(result).write_text(json.dumps({"read": file_states([folder])}))
+    first = state_to_read([folder], result)
+    assert state_to_read([folder], result) == first
+    os.utime(folder / "0.png", (300, 300))
+    assert state_to_read([folder], result) != first

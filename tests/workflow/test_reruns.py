@@ -164,8 +164,10 @@ What `snakemake` runs again when one key of the config changes, with the embedde
 
 - **Nothing runs again** for another number of ranks, GPUs, memory or hours, which are not in the config; for another
   order of keys, a comment, or a settings file that was touched.
-- **Files.** A file of `source` that is newer than its frames is extracted again, with what follows. Files that
-  `train_2d.first_layer`, `train_2d.start` and `train_3d.start` name run these trainings when they are newer.
+- **Files.** A file of `source` that changed since it was read is extracted again, with what follows; so is a folder in
+  which something changed, and so are files of `apply` super-resolved. Files that `train_2d.first_layer`, `train_2d.start` and
+  `train_3d.start` name run these trainings when they are newer.
+- To free the disk of a study, remove `results/STUDY`: `--delete-all-output` knows no stores, only what describes them.
 - **Optional stages** run where the config asks for them: `train_joint` where `methods` name `joint`, `pretrain_2d` where
   `train_2d.first_layer` is `pretrained` (then its keys run it, `train_2d` and what follows). The row of `methods` is of a
   method that is left out; one that is added trains what it needs.

@@ -1,6 +1,8 @@
 """Sources through Snakemake: what `inspect` prints is a config as it stands."""
 
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -66,15 +68,48 @@ def test_a_sample_for_training_and_test_is_refused(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
-def test_another_part_of_the_files_is_extracted_again(tmp_path):
-    MAKERS["netcdf4_packed"](tmp_path)
-    source = {"kind": "files", "train": ["run.nc"], "test": []}
-    chain = Chain(tmp_path, REPOSITORY / "studies" / "tiny.yaml")
+def extracted(folder, maker, **source):
+    """A chain whose series is extracted, and its config."""
+    MAKERS[maker](folder)
+    chain = Chain(folder, REPOSITORY / "studies" / "tiny.yaml")
+    source = {"kind": "files", "train": ["run.nc"], "test": []} | source
     config = {"source": source, "methods": ["network_2d"]}
     done = chain.snakemake("--until", "extract", config=config)
     assert done.returncode == 0, done.stdout
-    assert chain.would_run(config)["downscale"] == 1
     assert "extract" not in chain.would_run(config)
-    part = config | {"source": source | {"select": {"lat": [-60, 60]}}}
+    return chain, config
+
+
+def test_files_are_read_anew_also_when_they_are_not_newer(tmp_path):
+    chain, config = extracted(tmp_path, "netcdf4_packed")
+    (tmp_path / "run.nc").touch()
+    assert "extract" not in chain.would_run(config)
+    os.utime(tmp_path / "run.nc", (0, 0))  # as of a file that was moved here
+    for _ in range(2):  # a dry run forgets nothing
+        assert chain.would_run(config)["extract"] == 1
+    assert chain.snakemake("--until", "extract", config=config).returncode == 0
+    assert "extract" not in chain.would_run(config)
+
+
+def test_pictures_that_were_drawn_again_are_read_anew(tmp_path):
+    chain, config = extracted(tmp_path, "images", variables=["grey"], train=["run"])
+    picture = sorted((tmp_path / "run").iterdir())[3]
+    picture.write_bytes(picture.read_bytes())
+    assert chain.would_run(config)["extract"] == 1
+
+
+def test_settings_decide_where_snakemake_has_no_records(tmp_path):
+    """As after results were copied, or a study was renamed with its folder."""
+    chain, config = extracted(tmp_path, "netcdf4_packed")
+    shutil.rmtree(tmp_path / ".snakemake")
+    assert "extract" not in chain.would_run(config)
+    config["extract"] = {"chunk_frames": 7}
+    assert chain.would_run(config)["extract"] == 1
+
+
+def test_another_part_of_the_files_is_extracted_again(tmp_path):
+    chain, config = extracted(tmp_path, "netcdf4_packed")
+    assert chain.would_run(config)["downscale"] == 1
+    part = config | {"source": config["source"] | {"select": {"lat": [-60, 60]}}}
     assert chain.would_run(part)["extract"] == 1
     assert json.loads((tmp_path / "results" / "tiny" / "source.json").read_text())["series"]

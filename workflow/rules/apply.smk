@@ -22,6 +22,7 @@ rule apply_series:
         cpus_per_task=1,
         window_points=512,
     params:
+        state=state_applied,
         coarse=lambda wildcards: APPLY[wildcards.applied],
         then=lambda wildcards, input: [f"--then {path}" for path in input.network_3d],
         consistent=["--consistent"] if SETTINGS.apply.consistent else [],

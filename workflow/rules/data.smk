@@ -24,6 +24,7 @@ rule extract:
         ENVIRONMENT
     params:
         sample=sample_of_series,
+        state=state_of_series,
     shell:
         "python -m swsr extract --threads {threads} --settings {input.settings}"
         " --files {input.files:q} {params.sample} --output {output} --studies results --log {log}"
