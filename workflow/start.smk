@@ -46,18 +46,25 @@ def own_networks(study):
     return {Path(name).resolve(): name for name in names}
 
 
-def check_start_file(study, key, path, choices):
-    """Refuse what is not there, and what Snakemake would delete before it is read."""
+def is_there(study, key, path, choices):
+    """Whether a file to start from can be read already; not one that this run trains first.
+
+    Refuses what will not be there, and what Snakemake would delete before it is read.
+    """
     if path.resolve() in own_networks(study):
         raise WorkflowError(f"{key}: {path}: is what it trains: name a copy of it")
-    for other in STUDIES:
-        name = own_networks(other).get(path.resolve(), str(path))
-        if name != str(path):
-            raise WorkflowError(
-                f"{key}: {path}: this run trains it: write {name}, so that it is trained first"
-            )
-    if not path.is_file():
+    made = [
+        own_networks(other)[path.resolve()]
+        for other in STUDIES
+        if path.resolve() in own_networks(other)
+    ]
+    if made and str(path) not in made:
+        raise WorkflowError(
+            f"{key}: {path}: this run trains it: write {made[0]}, so that it is trained first"
+        )
+    if not path.is_file() and not made:
         raise WorkflowError(f"{key}: {path}: no such file: give {choices} or a path")
+    return path.is_file()
 
 
 def check_first_layer(study):
@@ -66,7 +73,8 @@ def check_first_layer(study):
     path = settings.train_2d.first_layer_file
     if path is None or "train_2d" not in trained_sections(settings):
         return
-    check_start_file(study, "train_2d.first_layer", path, "random, pretrained")
+    if not is_there(study, "train_2d.first_layer", path, "random, pretrained"):
+        return
     try:
         reader = import_module("swsr.training.pretrained")
     except ImportError:
@@ -84,7 +92,8 @@ def check_starts(study):
         path = getattr(getattr(settings, section), "start_file", None)
         if path is None:
             continue
-        check_start_file(study, f"{section}.start", path, "random")
+        if not is_there(study, f"{section}.start", path, "random"):
+            continue
         try:
             reader = import_module("swsr.training.stage")
         except ImportError:

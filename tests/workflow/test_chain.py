@@ -308,12 +308,14 @@ def test_a_training_does_not_start_from_itself(tmp_path, monkeypatch, key, path,
     assert sum(sentence in line for line in (done.stderr + done.stdout).splitlines()) == 1
 
 
-def test_an_experiment_starts_from_the_study_under_the_name_of_its_rule(tmp_path):
+@pytest.mark.parametrize("is_trained", [False, True])
+def test_an_experiment_starts_from_the_study_under_the_name_of_its_rule(tmp_path, is_trained):
     """Under another name Snakemake would not know that it has to be trained first."""
     own = tmp_path / OWN
     own.parent.mkdir(parents=True)
     card = Card("skip_2d", ("vorticity",), ("s-1",), 2, (0.0,), (1.0,), {}, {}, {}, {})
-    save_network(own, build_network("skip_2d", 1, 2), card)
+    if is_trained:
+        save_network(own, build_network("skip_2d", 1, 2), card)
     chain = Chain(tmp_path, REPOSITORY / "studies" / "tiny.yaml")
     for given, sentence in ((own, f"this run trains it: write {OWN}, so"), (OWN, "")):
         tuned = {"methods": ["network_2d"], "train_2d": {"start": str(given)}}
