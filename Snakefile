@@ -1,5 +1,6 @@
 import shlex
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
@@ -25,12 +26,16 @@ from swsr.experiments import (
 from swsr.local_ranks import in_own_folder
 from swsr.provenance import state_to_read
 from swsr.settings import matching_files, split_entry
+from swsr.settings.config_file import check_keys
 
 
 configfile: f"{workflow.basedir}/config.yaml"
 
 
 try:
+    if workflow.is_main_process:
+        for path in map(Path, workflow.configfiles):
+            check_keys(path)
     STUDIES = expand(config)
 except ValueError as error:
     raise WorkflowError(str(error)) from None

@@ -180,13 +180,23 @@ def all_applied(wildcards):
     return [applied(name) for name in APPLY]
 
 
-def files_applied(wildcards):
-    """Files of a coarse run."""
-    entry = APPLY[wildcards.applied]
+def usable_files(key, entry):
+    """Files that an entry of the config stands for, which Snakemake can name in its rules."""
     files = matching_files(entry)
     if not files:
-        raise WorkflowError(f"apply.files: {entry}: no such file")
+        raise WorkflowError(f"{key}: {entry}: no such file")
+    for file in files:
+        if file.startswith("-") or set(file) & set("{}"):
+            raise WorkflowError(
+                f"{key}: {file}: a name with braces, or with - at its beginning, means something "
+                "else to Snakemake: rename it"
+            )
     return files
+
+
+def files_applied(wildcards):
+    """Files of a coarse run."""
+    return usable_files("apply.files", APPLY[wildcards.applied])
 
 
 def state_applied(wildcards):

@@ -14,10 +14,7 @@ def check_files(study):
     settings, used = STUDIES[study], {}
     for role in ("train", "test"):
         for entry in settings.series(role).values():
-            files = matching_files(entry)
-            if not files:
-                raise WorkflowError(f"source.{role}: {entry}: no such file")
-            for file in files:
+            for file in usable_files(f"source.{role}", entry):
                 frames = (Path(file).resolve(), split_entry(entry)[1] or 0)
                 before = used.setdefault(frames, f"source.{role} {entry}")
                 if before != f"source.{role} {entry}":
@@ -171,10 +168,13 @@ def write_plan(log):
         },
     }
     path = Path(RESULTS, "logs", "plan.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
-    new.write_text(json.dumps(plan, indent=2))
-    new.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(json.dumps(plan, indent=2))
+        new.replace(path)
+    except OSError as error:
+        raise WorkflowError(f"{path}: cannot be written: {error}") from None
 
 
 def show_summary():

@@ -7,6 +7,7 @@ every start, opens the files again only when they or the settings changed.
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ def check_files(settings: Settings, files: Mapping[str, list[Path]], found: Path
     _check_edges({name: series[name] for name in settings.series("train")}, files)
     if settings.packs_frames:
         _check_steps(series, files)
-    write_text(found, json.dumps({"asked": asked, "series": series}, indent=2) + "\n")
+    with suppress(OSError):  # to be asked again; stages say why they cannot write
+        write_text(found, json.dumps({"asked": asked, "series": series}, indent=2) + "\n")
 
 
 def _check_series(settings: Settings, name: str, frames: xr.Dataset, origin: str) -> None:

@@ -88,7 +88,8 @@ def _variables(raw: xr.Dataset) -> Iterator[str]:
         sizes = ", ".join(f"{dim} {size}" for dim, size in variable.sizes.items())
         units = variable.attrs.get("units", "no units")
         title = variable.attrs.get("long_name") or variable.attrs.get("standard_name")
-        yield f"{name} ({sizes}): {units}" + (f", {title}" if title else "")
+        line = f"{name} ({sizes}): {units}" + (f", {title}" if title else "")
+        yield " ".join(line.split())  # a line break would end the comment
 
 
 def _first_readable(paths: list[Path], raw: xr.Dataset, plain: Reading) -> _Found:

@@ -166,7 +166,7 @@ def _read_plan(study: Path) -> dict[str, Any]:
     path = study / "logs" / "plan.json"
     try:
         plan = json.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ValueError(
             f"{study}: no run of Snakemake was started here (there is no {path}): "
             "name the folder of a study, results/STUDY"

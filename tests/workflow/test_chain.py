@@ -253,6 +253,16 @@ def test_another_models_file_needs_only_another_source(tmp_path):
     [
         ({"train_2d": {"epoch": 3}}, "unknown key train_2d.epoch"),
         ({"train_2d": {"epochs": "ten"}}, "train_2d.epochs is 'ten'"),
+        ({"train_2d": {"learning_rate": float("inf")}}, "train_2d.learning_rate is inf"),
+        ({"experiments": {True: {}}}, "experiments names True, which is no text"),
+        (
+            {"source": {"kind": "files", "train": ["~no_user/run.nc"], "test": []}},
+            "source.train: ~no_user/run.nc: no such file",
+        ),
+        (
+            {"source": {"kind": "files", "train": ["run_{a}.nc"], "test": []}},
+            "source.train: run_{a}.nc: a name with braces",
+        ),
         ({"train_3d": {"network": "resnet"}}, "train_3d.network is 'resnet'"),
         (
             {"source": {"kind": "files", "train": ["no_such.nc"], "test": []}},
@@ -265,13 +275,23 @@ def test_another_models_file_needs_only_another_source(tmp_path):
     ],
 )
 def test_wrong_config_stops_snakemake_with_one_line(tmp_path, config, sentence):
-    (tmp_path / "mine.yaml").write_text("")
+    for name in ("mine.yaml", "run_{a}.nc"):
+        (tmp_path / name).write_text("")
     chain = Chain(tmp_path, REPOSITORY / "studies" / "tiny.yaml")
     done = chain.snakemake(config=config)
     assert done.returncode != 0
     assert sum(sentence in line for line in (done.stderr + done.stdout).splitlines()) == 1
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_a_section_that_stands_twice_is_refused(tmp_path):
+    """YAML would take the second, and leave the first out without a word."""
+    file = tmp_path / "mine.yaml"
+    file.write_text("study: mine\ntrain_2d: {epochs: 3}\ntrain_2d: {network: skip_2d}\n")
+    done = Chain(tmp_path, file).snakemake("--dry-run")
+    assert done.returncode != 0
+    assert "mine.yaml: train_2d stands twice in what begins in line 1" in done.stderr + done.stdout
 
 
 OWN = "results/tiny/train_2d/network.safetensors"

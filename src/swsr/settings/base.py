@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class Strict(BaseModel):
-    """A section of the settings: frozen, and unknown keys are errors."""
+    """A section of the settings: frozen; unknown keys are errors, and so is an infinite number."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def to_json(self) -> str:
         """Canonical JSON: equal settings give equal bytes, whatever their order was."""
@@ -43,6 +43,12 @@ def sentences(error: ValidationError, origin: str) -> list[str]:
         key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             found.append(f"{origin}: unknown key {key}: remove it or mend its spelling")
+        elif problem["loc"][-1:] == ("[key]",):
+            section = ".".join(str(part) for part in problem["loc"][:-2])
+            found.append(
+                f"{origin}: {section} names {problem['input']!r}, which is no text: quote it "
+                "(YAML takes on, yes and 1 for something else)"
+            )
         elif problem["type"] == "missing":
             found.append(f"{origin}: key {key} is missing")
         elif problem["type"] == "value_error":

@@ -150,7 +150,10 @@ def split_entry(entry: str) -> tuple[str, int | None]:
 
 def matching_files(entry: str) -> list[str]:
     """Files that a path, or a pattern of paths, stands for, in order; none where there are none."""
-    path = Path(split_entry(entry)[0]).expanduser()
+    try:
+        path = Path(split_entry(entry)[0]).expanduser()
+    except RuntimeError:  # ~ and a name that nobody has
+        return []
     if path.exists():
         return [str(path)]
     return sorted(glob(str(path)), key=by_numbers)  # noqa: PTH207
