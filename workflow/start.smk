@@ -152,10 +152,12 @@ def stage_of(result):
 
 
 def write_plan(log):
-    """Tell `swsr status` which results are wanted, and who makes them."""
+    """Tell `swsr status` which results are wanted, which this run makes, and who does."""
     results = [path for study in STUDIES for path in wanted(study)]
     results += [f"{RESULTS}/report", *(applied(name) for name in APPLY)]
     results += [f"{RESULTS}/compare"] if COMPARED else []
+    made = {str(path) for job in workflow.dag.needrun_jobs() for path in job.output}
+    made |= {os.path.dirname(path) for path in made}
     plan = {
         "host": node(),
         "process": os.getpid(),
@@ -166,6 +168,7 @@ def write_plan(log):
             os.path.relpath(path, RESULTS): os.path.relpath(log_of(path), RESULTS)
             for path in dict.fromkeys(results)
         },
+        "anew": [os.path.relpath(path, RESULTS) for path in results if path in made],
     }
     path = Path(RESULTS, "logs", "plan.json")
     new = path.with_suffix(".new")

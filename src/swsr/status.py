@@ -61,11 +61,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """A wanted result: its path as the stage's `--output` has it, its log and that log's text."""
+    """A wanted result: its path as the stage's `--output` has it, its log and that log's text.
+
+    `anew_since` is when a run began that makes it, whether or not it is there; None for no run.
+    """
 
     path: Path
     log: Path
     text: str
+    anew_since: float | None
 
     @property
     def group(self) -> Path:
@@ -75,7 +79,7 @@ class Result:
     def state(self, jobs: list[Job] | None) -> State:
         """Where it stands; `jobs` are those that SLURM has now, None where there is no SLURM."""
         started = _STARTED.search(self.text)
-        if _is_complete(self.path):
+        if _is_complete(self.path, self.anew_since or 0):
             return "done"
         # A log that ends well, and no result: it was deleted, or is to be made anew.
         if not started or _FINISHED.search(self.text):
@@ -127,13 +131,14 @@ def describe(study: Path) -> str:
     ValueError
         When no run was ever started there.
     """
-    plan = _read_plan(study)
+    plan, began = _read_plan(study)
+    anew = set(plan.get("anew", ()))
     folder = Path(plan["folder"])
     jobs = _slurm_jobs(folder)
     results = [
         (result, result.state(jobs))
         for result in (
-            Result(study / path, study / log, _read(study / log))
+            Result(study / path, study / log, _read(study / log), began if path in anew else None)
             for path, log in plan["results"].items()
         )
     ]
@@ -162,10 +167,11 @@ def _count(counts: Counter[State]) -> str:
     return ", ".join(f"{counts[state]} {state}" for state in order if counts[state])
 
 
-def _read_plan(study: Path) -> dict[str, Any]:
+def _read_plan(study: Path) -> tuple[dict[str, Any], float]:
+    """What Snakemake began to do, and when."""
     path = study / "logs" / "plan.json"
     try:
-        plan = json.loads(path.read_text())
+        plan, began = json.loads(path.read_text()), path.stat().st_mtime
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(
             f"{study}: no run of Snakemake was started here (there is no {path}): "
@@ -176,7 +182,7 @@ def _read_plan(study: Path) -> dict[str, Any]:
             f"{path}: damaged ({error}): start Snakemake again, which writes it anew"
         ) from None
     assert isinstance(plan, dict)
-    return plan
+    return plan, began
 
 
 def _read(log: Path) -> str:
@@ -197,9 +203,11 @@ def _snakemake(plan: dict[str, Any]) -> list[str]:
     return [f"Snakemake does not run; the last one was {who}", log]
 
 
-def _is_complete(result: Path) -> bool:
+def _is_complete(result: Path, since: float) -> bool:
     try:
         files = json.loads(provenance_path(result).read_text())["files"]
+        if provenance_path(result).stat().st_mtime < since:
+            return False
     except (OSError, ValueError, KeyError):
         return False
     # A file is whole when it is there; of a folder some files are made before others.
