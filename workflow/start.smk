@@ -123,7 +123,8 @@ def renew_unrecorded_settings():
         for path in Path("results", study, "settings").glob("*.json"):
             record = urlsafe_b64encode(str(path).encode()).decode()
             if not Path(".snakemake", "metadata", record).exists():
-                with suppress(KeyError):  # of a stage that earlier versions had
+                # Of a stage that earlier versions had; on a disk that takes nothing.
+                with suppress(KeyError, OSError):
                     text = f"{settings.for_stage(path.stem).to_json()}\n"
                     if path.read_text() != text:
                         path.write_text(text)
