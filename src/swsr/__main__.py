@@ -120,7 +120,8 @@ def _take_over(stage: str, options: dict[str, Any], studies: Path | None) -> dic
     # Of an earlier result: if this stage is killed after its own, that would stand beside it.
     provenance_path(options["output"]).unlink(missing_ok=True)
     coarse = map(Path, matching_files(str(options["coarse"]))) if "coarse" in options else ()
-    read = file_states(options.get("files", coarse))
+    files = options.get("files", coarse)
+    read = file_states(path for path in files if path.exists())  # else the stage says so
     origin = {"recipe": None, "taken_over_from": None, "read": read}
     if studies is None:
         return origin
