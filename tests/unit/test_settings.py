@@ -23,6 +23,11 @@ def settings(**sections):
     ("sections", "sentence"),
     [
         ({"train_2d": {"epoch": 3}}, "unknown key train_2d.epoch"),
+        ({"train_2d": {"epochs": True}}, "epochs is true, which YAML makes of yes"),
+        ({"seed": False}, "seed is false"),
+        ({"train_3d": {"learning_rate": float("inf")}}, "train_3d.learning_rate is inf"),
+        ({"simulate": {"interval_minutes": float("nan")}}, "simulate.interval_minutes is nan"),
+        ({"experiments": {1: {}}}, "experiments names 1, which is no text: quote it"),
         ({"trian_2d": {"epochs": 3}}, "unknown key trian_2d"),
         ({"train_2d": {"epochs": "ten"}}, "train_2d.epochs is 'ten'"),
         ({"train_2d": {"epochs": 0}}, "train_2d.epochs is 0"),

@@ -1,16 +1,30 @@
 """What every section of the settings is, and errors of one line for what does not fit."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 
 class Strict(BaseModel):
     """A section of the settings: frozen; unknown keys are errors, and so is an infinite number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _truth_values_are_no_numbers(cls, data: Any) -> Any:
+        """Pydantic would take `epochs: yes` for 1."""
+        for key, value in data.items() if isinstance(data, Mapping) else ():
+            field = cls.model_fields.get(key)
+            if isinstance(value, bool) and field and field.annotation is not bool:
+                raise ValueError(
+                    f"{key} is {str(value).lower()}, which YAML makes of yes, no, on and off too: "
+                    "write a number, or text in quotes"
+                )
+        return data
 
     def to_json(self) -> str:
         """Canonical JSON: equal settings give equal bytes, whatever their order was."""
