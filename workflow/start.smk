@@ -1,3 +1,4 @@
+import atexit
 import json
 import os
 from base64 import urlsafe_b64encode
@@ -117,7 +118,7 @@ def discard_orphans():
 def renew_unrecorded_settings():
     """Write settings anew that differ where Snakemake cannot know, whose records stay behind.
 
-    They are then newer than results, which it does see.
+    They are then newer than results, which it does see. A dry run puts them back as they were.
     """
     for study, settings in STUDIES.items():
         for path in Path("results", study, "settings").glob("*.json"):
@@ -126,8 +127,16 @@ def renew_unrecorded_settings():
                 # Of a stage that earlier versions had; on a disk that takes nothing.
                 with suppress(KeyError, OSError):
                     text = f"{settings.for_stage(path.stem).to_json()}\n"
-                    if path.read_text() != text:
+                    before, state = path.read_text(), path.stat()
+                    if before != text:
                         path.write_text(text)
+                        if workflow.output_settings.dryrun:
+                            atexit.register(put_back, path, before, state)
+
+
+def put_back(path, text, state):
+    path.write_text(text)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
 def wanted(study):

@@ -77,7 +77,7 @@ def _run_stage(stage: str, options: dict[str, Any], flags: dict[str, Any]) -> in
             function = getattr(importlib.import_module(f"swsr.stages.{stage}"), stage)
         run = Run(communicator, flags["device"], log, flags["window_points"], flags["cache_mb"])
         times = started, time.time()
-        origin = communicator.on_first(lambda: _take_over(stage, options, flags["studies"]))
+        origin = communicator.on_first(lambda: _take_over(stage, options, flags))
         if origin["taken_over_from"]:
             run.say(f"taken over from {origin['taken_over_from']}, which was made from the same")
         else:
@@ -111,7 +111,7 @@ def _kept() -> Iterator[None]:
         gc.enable()
 
 
-def _take_over(stage: str, options: dict[str, Any], studies: Path | None) -> dict[str, Any]:
+def _take_over(stage: str, options: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
     """What the result is made of, and the result of another study that was taken over, if any."""
     from swsr import sharing
     from swsr.provenance import file_states, provenance_path
@@ -122,11 +122,12 @@ def _take_over(stage: str, options: dict[str, Any], studies: Path | None) -> dic
     coarse = map(Path, matching_files(str(options["coarse"]))) if "coarse" in options else ()
     files = options.get("files", coarse)
     read = file_states(path for path in files if path.exists())  # else the stage says so
-    origin = {"recipe": None, "taken_over_from": None, "read": read}
-    if studies is None:
+    known = {"read": read, "state": flags["state"]}
+    origin = {"recipe": None, "taken_over_from": None} | known
+    if flags["studies"] is None:
         return origin
     recipe = sharing.recipe(stage, options)
-    twin = sharing.take_over(options["output"], recipe, studies)
+    twin = sharing.take_over(options["output"], recipe, flags["studies"])
     return origin | {"recipe": recipe, "taken_over_from": str(twin) if twin else None}
 
 

@@ -21,6 +21,7 @@ from swsr.atomic import atomic_path, write_text
 from swsr.networks.build import Network, build_network
 from swsr.scaling import Scaling
 from swsr.settings import Filter
+from swsr.sharing import LATEST
 
 _KEPT = 2
 """Checkpoints kept, so that a damaged newest one loses an epoch and not the training."""
@@ -129,7 +130,7 @@ class Checkpoints:
     def __init__(self, folder: Path, identity: str) -> None:
         # A folder for each training: one of other settings may have come further.
         self.folder, self.identity = folder / identity[:16], identity
-        self._latest = folder / "latest"
+        self._latest = folder / Path(LATEST).name
 
     def claim(self) -> None:
         """Note that this training is the latest that began here: others of before are to end."""

@@ -200,6 +200,10 @@ def _add_flags(command: argparse.ArgumentParser) -> None:
         help="what ranks communicate by",
     )  # fmt: skip
     how.add_argument(
+        "--state", default="", metavar="NAME",
+        help="what the workflow calls the state of the files that are read; default: nothing",
+    )  # fmt: skip
+    how.add_argument(
         "--studies", type=Path, metavar="PATH",
         help="folder of studies from which an equal result is taken over; default: none is",
     )  # fmt: skip

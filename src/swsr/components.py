@@ -18,24 +18,28 @@ _STANDARD_NAMES = {
 }
 """Standard names of horizontal components of vectors."""
 
-_FLOW = "(wind|vel|velocity|current|stress)"
+_FLOW = "(wind|vel|velocity|current|stress|flux)"
 _TITLES = {
-    "lat": re.compile(f"(north|south)ward|meridional[ _]{_FLOW}|(^|[ _])v[ _-](wind|component)"),
-    "lon": re.compile(f"(east|west)ward|zonal[ _]{_FLOW}|(^|[ _])u[ _-](wind|component)"),
-}
+    dim: re.compile(
+        rf"({ward})ward.*{_FLOW}|{along}[ _]{_FLOW}|(^|[ _]){letter}[ _-](wind|component)(?!s)"
+    )
+    for dim, ward, along, letter in (
+        ("lat", "north|south", "meridional", "v"), ("lon", "east|west", "zonal", "u")
+    )
+}  # fmt: skip
 """What names and long names of such components hold, where there is no standard name."""
 
 _AFTER = f"(a|s|as|wnd|comp|bar|grd|_?{_FLOW})"
 _NAMES = {
     dim: re.compile(
         rf"(\d+m?_?)?({own}|{letter}{_AFTER}|(u|v|tau|_?{_FLOW})_?{axis}|{axis}_?{_FLOW})"
-        r"(_?\d+[a-z]*)?"
+        r"(_?\d{2,}[a-z]*|\d[a-z]*)?"
     )
     for dim, letter, own, axis in (("lat", "v", "vv?", "y"), ("lon", "u", "uu?|uo", "x"))
 }
 """Names that models write without more, in small letters; `vo` is vorticity to some."""
 
-_NOT_LINEAR = re.compile("square|variance|deviation|magnitude")
+_NOT_LINEAR = re.compile("square|variance|standard[ _]deviation|magnitude|speed")
 """In titles of what changes its sign with nothing."""
 
 _TURNING = re.compile("vorticity|stream[ _]?function")

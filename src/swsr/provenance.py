@@ -120,24 +120,25 @@ def files_identity(paths: Iterable[Path], sample: int | None) -> list[object]:
 
 
 def state_to_read(files: Iterable[Path], result: Path) -> str:
-    """Digest of the state in which files are to be read for a result, which changes only with need.
+    """A name of the state in which files are to be read for a result, which changes only with need.
 
-    It stays that of the last time where files are as they were, or newer than the result, which
-    Snakemake sees for itself. Else it is that of now, as of what was moved here with an older time,
-    and of what changed within a folder.
+    It stays that of the last time, which its provenance holds, where files are as they were, or
+    newer than the result, which Snakemake sees for itself. Else it is new, as of what was moved
+    here with an older time, and of what changed within a folder.
     """
     paths = list(files)
     now = file_states(path for path in paths if path.exists())
     try:
         record = json.loads(provenance_path(result).read_text())
-        read = [(name, size, time) for name, size, time in record["read"]]
+        read, known = {tuple(state) for state in record["read"]}, str(record["state"])
         made = result.stat().st_mtime_ns
     except (OSError, ValueError, KeyError, TypeError):
-        read, made = now, 0  # not made yet, or by an earlier version
+        read, known, made = set(), "", 2**63  # not made yet, or by an earlier version
     folders = any(path.is_dir() for path in paths)
     unseen = [state for state in now if state not in read and (folders or state[2] <= made)]
-    state = now if unseen or len(now) < len(read) else read
-    return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:12]
+    if not unseen and len(now) >= len(read):
+        return known
+    return hashlib.sha256(json.dumps(now).encode()).hexdigest()[:12]
 
 
 def _git(*arguments: str, folder: Path) -> str:
@@ -164,7 +165,7 @@ def write_provenance(
 
     `times` are of `time.time()`: when the stage started, and when its imports were done and its
     ranks had met; `origin`, see `sharing`, holds its recipe, its files, the result that it was
-    taken over from, and the state of the user's files that it was made of.
+    taken over from, and of the user's files what `state_to_read` goes by.
     """
     started, working = times
     record = {

@@ -132,7 +132,8 @@ def describe(study: Path) -> str:
         When no run was ever started there.
     """
     plan, began = _read_plan(study)
-    anew = set(plan.get("anew", ()))
+    # A run that ended has made what it wanted, or none of it: the next one knows better.
+    anew = set(plan.get("anew", ())) if _may_run(plan) else set()
     folder = Path(plan["folder"])
     jobs = _slurm_jobs(folder)
     results = [
@@ -201,6 +202,11 @@ def _snakemake(plan: dict[str, Any]) -> list[str]:
     if _process_lives(process, b"snakemake"):
         return [f"Snakemake runs, {who}", log]
     return [f"Snakemake does not run; the last one was {who}", log]
+
+
+def _may_run(plan: dict[str, Any]) -> bool:
+    """Whether Snakemake runs, or is on another host, where that cannot be seen."""
+    return plan["host"] != platform.node() or _process_lives(plan["process"], b"snakemake")
 
 
 def _is_complete(result: Path, since: float) -> bool:

@@ -84,7 +84,8 @@ def verify(
     """
     paths = {"coarse": coarse, "fine": fine, "truth": truth}
     names = _common_variables(list(paths.values()))
-    frames = _aligned({what: _open(path, names) for what, path in paths.items()}, paths)
+    opened = {what: _open(path, names) for what, path in paths.items()}
+    frames = _aligned(opened, paths)
     geometry, told = _geometry(frames, periodic, paths)
     frames = {what: geometry.mark(each) for what, each in frames.items()}
     made_by = _filter(frames["coarse"], filter_name, coarse)
@@ -109,6 +110,7 @@ def verify(
         [
             f"{what}: {len(times)} frames, {times[0]!s:.16} to {times[-1]!s:.16}\n",
             f"Edges: {beyond(geometry, told)}.\n",
+            *_conversions(opened, paths),
             *(f"Left out: {name}, which is the same everywhere in {truth}.\n" for name in constant),
             "Values are scaled to [0, 1] by the range of the truth; anomalies are from its mean.\n",
             tables.gate_lines(verdicts),
@@ -223,6 +225,16 @@ def _aligned(frames: Mapping[str, xr.Dataset], paths: Mapping[str, Path]) -> dic
         raise ValueError(f"no time in common: {'; '.join(ranges)}")
     chunked = (each.chunk({"time": _CHUNK_FRAMES}) for each in aligned)
     return dict(zip(frames, chunked, strict=True))
+
+
+def _conversions(frames: Mapping[str, xr.Dataset], paths: Mapping[str, Path]) -> list[str]:
+    wanted = units_of(frames["truth"])
+    return [
+        f"Converted: {name} of {paths[what]}, from {unit} to {wanted[name]}.\n"
+        for what, each in frames.items()
+        for name, unit in units_of(each).items()
+        if unit != wanted[name]
+    ]
 
 
 def _check_times(frames: Mapping[str, xr.Dataset], paths: Mapping[str, Path]) -> None:

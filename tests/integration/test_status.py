@@ -93,11 +93,15 @@ def test_nothing_was_done_yet(study):
 def test_what_is_to_be_made_anew_waits(study):
     plan = study / "logs" / "plan.json"
     assert extract(study) == 0
-    plan.write_text(json.dumps(json.loads(plan.read_text()) | {"anew": ["extract/seed_0.json"]}))
+    told = json.loads(plan.read_text()) | {"anew": ["extract/seed_0.json"]}
+    plan.write_text(json.dumps(told | {"host": "another"}))  # where it may run
     began = (study / "extract" / "seed_0.json").stat().st_mtime + 10
     os.utime(plan, (began, began))
     assert row(describe(study), "extract") == ("2 waiting", [])
     os.utime(plan, (began - 60, began - 60))
+    assert row(describe(study), "extract") == ("1 done, 1 waiting", [])
+    plan.write_text(json.dumps(told))  # of a run that has ended
+    os.utime(plan, (began, began))
     assert row(describe(study), "extract") == ("1 done, 1 waiting", [])
 
 

@@ -249,6 +249,8 @@ def test_values_in_other_units_are_set_beside_the_truth(files, capsys):
     change("fine.nc", daily)
     found = verified(capsys, "coarse.nc", "changed.nc", "truth.nc")
     assert row(found, label) == row(expected, label)
+    assert "Converted: vorticity of changed.nc, from 1/day to s-1." in found
+    assert "Converted" not in expected
 
 
 @pytest.mark.parametrize(

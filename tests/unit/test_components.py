@@ -44,6 +44,12 @@ def variable(name="any", **attributes):
         ("X", {"long_name": "10 metre U wind component"}, (1, -1)),
         ("tauy", {}, (-1, 1)),
         ("uv", {}, (1, 1)),
+        ("u_0", {}, (1, 1)),  # the first of several components
+        ("northward_distance", {}, (1, 1)),
+        ("wspd", {"long_name": "wind speed from u and v components"}, (1, 1)),
+        ("w", {"long_name": "kinetic energy of u and v components"}, (1, 1)),
+        ("u", {"long_name": "deviation of zonal wind from its mean"}, (1, -1)),
+        ("X", {"long_name": "deviation of vorticity"}, (-1, -1)),
         ("ustar", {}, (1, 1)),
         ("X", {"long_name": "variance of eastward wind"}, (1, 1)),
         ("X", {"standard_name": "square_of_eastward_wind"}, (1, 1)),

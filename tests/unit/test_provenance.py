@@ -62,17 +62,23 @@ def test_state_to_read_changes_only_with_need(tmp_path):
     first = state_to_read([file], result)
     result.write_text("")
     os.utime(result, (200, 200))
-    provenance_path(result).write_text(json.dumps({"read": file_states([file])}))
+
+    def read(path):
+        record = {"read": file_states([path]), "state": first}
+        provenance_path(result).write_text(json.dumps(record))
+
+    read(file)
     assert state_to_read([file], result) == first
     os.utime(file, (300, 300))
+    assert state_to_read([file], result) == first
+    read(file)  # as Snakemake saw to
     assert state_to_read([file], result) == first
     os.utime(file, (50, 50))
     assert state_to_read([file], result) != first
     folder = tmp_path / "pictures"
     folder.mkdir()
     (folder / "0.png").write_text("a")
-    provenance_path(result).write_text(json.dumps({"read": file_states([folder])}))
-    first = state_to_read([folder], result)
+    read(folder)
     assert state_to_read([folder], result) == first
     os.utime(folder / "0.png", (300, 300))
     assert state_to_read([folder], result) != first

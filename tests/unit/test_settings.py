@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 import yaml
 from tiny import config
@@ -10,6 +12,7 @@ from swsr.settings import (
     read_stage_settings,
     without_password,
 )
+from swsr.settings.config_file import check_keys
 
 CONSISTENT = {"files": ["a.nc"], "consistent": True}
 FILES = {"kind": "files", "test": []}
@@ -232,3 +235,22 @@ def test_dates_of_a_selection_come_back_from_the_file_of_a_stage(tmp_path):
 )
 def test_passwords_are_left_out(text, shown):
     assert without_password(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "twice"),
+    [
+        ("a: 1\nb: {c: 2, d: 3, c: 4}\n", "c stands twice in what begins in line 2"),
+        ('{"a": 1, "b": {"c": 2, "c": 3}}', "c stands twice: write it once"),
+        ('{\n\t"a": 1,\n\t"b": 2\n}', None),
+        ("a: &A {x: 1}\ndeep: {inner: &B {<<: *A, x: 3}}\nc: {<<: *B, z: 1}\n", None),
+        ("", None),
+    ],
+)
+def test_keys_stand_once(tmp_path, text, twice):
+    """Of YAML and JSON; what a mapping merges into another is not written there."""
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    expected = pytest.raises(ValueError, match=f"mine.yaml: {twice}") if twice else nullcontext()
+    with expected:
+        check_keys(file)

@@ -10,7 +10,7 @@ import yaml
 from chains import Chain
 from documented import documented
 from source_files import MAKERS
-from tiny import REPOSITORY, read_json, run_swsr
+from tiny import REPOSITORY, read_json, run_swsr, tiny_frames
 
 pytestmark = pytest.mark.chain
 
@@ -89,6 +89,10 @@ def test_files_are_read_anew_also_when_they_are_not_newer(tmp_path):
         assert chain.would_run(config)["extract"] == 1
     assert chain.snakemake("--until", "extract", config=config).returncode == 0
     assert "extract" not in chain.would_run(config)
+    tiny_frames(40, lat=48, lon=96).to_netcdf(tmp_path / "run.nc")  # newer, and other frames
+    assert chain.would_run(config)["extract"] == 1
+    assert chain.snakemake("--until", "extract", config=config).returncode == 0
+    assert "extract" not in chain.would_run(config)
 
 
 def test_pictures_that_were_drawn_again_are_read_anew(tmp_path):
@@ -103,8 +107,9 @@ def test_settings_decide_where_snakemake_has_no_records(tmp_path):
     chain, config = extracted(tmp_path, "netcdf4_packed")
     shutil.rmtree(tmp_path / ".snakemake")
     assert "extract" not in chain.would_run(config)
-    config["extract"] = {"chunk_frames": 7}
-    assert chain.would_run(config)["extract"] == 1
+    changed = config | {"extract": {"chunk_frames": 7}}
+    assert chain.would_run(changed)["extract"] == 1
+    assert "extract" not in chain.would_run(config)  # a dry run changes nothing
 
 
 def test_another_part_of_the_files_is_extracted_again(tmp_path):

@@ -27,7 +27,8 @@ rule extract:
         state=state_of_series,
     shell:
         "python -m swsr extract --threads {threads} --settings {input.settings}"
-        " --files {input.files:q} {params.sample} --output {output} --studies results --log {log}"
+        " --files {input.files:q} {params.sample} --state {params.state:q} --output {output}"
+        " --studies results --log {log}"
 
 
 rule downscale:

@@ -1,8 +1,10 @@
 """Conversion of units, as CF writes them."""
 
+import math
 import re
 from collections.abc import Mapping
 
+import numpy as np
 import xarray as xr
 
 from swsr.components import units_of
@@ -30,24 +32,25 @@ def convert(frames: xr.Dataset, units: dict[str, str], origin: str) -> xr.Datase
 def convert_like(
     frames: xr.Dataset, units: Mapping[str, str], origin: str, other: str
 ) -> xr.Dataset:
-    """Variables in the units that they have elsewhere, in `other`, lazily; without units, of 1.
+    """Variables in the units that they have elsewhere, in `other`, lazily.
 
     Raises
     ------
     ValueError
-        When a unit is not known, or does not measure the same quantity.
+        When a unit is missing or not known, or does not measure the same quantity.
     """
     given = units_of(frames)
     wanted = {name: unit for name, unit in units.items() if given.get(name, unit) != unit}
     for name, unit in wanted.items():
         try:
+            if "units" not in frames[name].attrs:
+                raise ValueError
             _linear(given[name], unit, origin)
         except ValueError:
             raise ValueError(
                 f"{origin}: {name} is in {given[name]!r}, but in {unit!r} in {other}"
             ) from None
-    told = {name: frames[name].assign_attrs(units=given[name]) for name in wanted}
-    return convert(frames.assign(told), wanted, origin)
+    return convert(frames, wanted, origin)
 
 
 def _linear(given: str, wanted: str, what: str) -> tuple[float, float]:
@@ -68,11 +71,15 @@ def _linear(given: str, wanted: str, what: str) -> tuple[float, float]:
             raise ValueError(f"{what}: {text!r} is no unit that is known (as in m s-1)") from None
     (scale_given, unit_given), (scale_wanted, unit_wanted) = parsed
     try:
-        zero, one = (
-            registry.Quantity(value, unit_given).to(unit_wanted).magnitude for value in (0.0, 1.0)
-        )
-    except pint.DimensionalityError:
+        with np.errstate(divide="ignore"):
+            zero, one, two = (
+                registry.Quantity(value, unit_given).to(unit_wanted).magnitude
+                for value in (0.0, 1.0, 2.0)
+            )
+    except pint.PintError:
         raise ValueError(f"{what}: {given!r} cannot be converted to {wanted!r}") from None
+    if not math.isclose(two - one, one - zero, rel_tol=1e-9):  # as of decibels
+        raise ValueError(f"{what}: {given!r} is not in proportion to {wanted!r}")
     return (one - zero) * scale_given / scale_wanted, zero / scale_wanted
 
 
