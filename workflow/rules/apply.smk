@@ -32,4 +32,4 @@ rule apply_series:
         " --communication mpi --ranks {resources.tasks} --threads {resources.cpus_per_task}"
         " --window-points {resources.window_points}"
         " {input.network} {params.coarse:q} {params.output} {params.then} {params.consistent}"
-        " --settings {input.settings} --state {params.state:q} --log {log}"
+        " --settings {input.settings} --state={params.state} --log {log}"

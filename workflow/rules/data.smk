@@ -27,7 +27,7 @@ rule extract:
         state=state_of_series,
     shell:
         "python -m swsr extract --threads {threads} --settings {input.settings}"
-        " --files {input.files:q} {params.sample} --state {params.state:q} --output {output}"
+        " --files {input.files:q} {params.sample} --state={params.state} --output {output}"
         " --studies results --log {log}"
 
 
