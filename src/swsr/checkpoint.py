@@ -130,7 +130,7 @@ class Checkpoints:
     def __init__(self, folder: Path, identity: str) -> None:
         # A folder for each training: one of other settings may have come further.
         self.folder, self.identity = folder / identity[:16], identity
-        self._latest = folder / Path(LATEST).name
+        self._latest = folder / LATEST
 
     def claim(self) -> None:
         """Note that this training is the latest that began here: others of before are to end."""

@@ -18,8 +18,9 @@ from swsr.atomic import atomic_folder, atomic_path, write_text
 from swsr.provenance import code, file_states, packages, provenance_path
 from swsr.zarr_io import StoreWriter, open_frames, read_manifest, store_path
 
-LATEST = "checkpoints/latest"
-"""In the folder of a training: the identity of that which began last, to which others leave it."""
+LATEST = "latest"
+"""Beside a training's checkpoints: the identity of that which began last, and is to have the
+result."""
 
 _LARGE = 2**26
 """Bytes above which a user's file is not read only to know whether it is the same."""
@@ -50,8 +51,9 @@ def take_over(output: Path, wanted: str, studies: Path) -> Path | None:
         if twin == output or not _is_whole(twin, wanted):
             continue
         if output.suffix != ".json":
-            if (output / LATEST).exists():
-                write_text(output / LATEST, "taken over")
+            latest = output / "checkpoints" / LATEST
+            if latest.exists():  # a training that still runs here ends
+                write_text(latest, "taken over")
             _copy(twin, output)
         elif not _link_store(twin, output):
             continue

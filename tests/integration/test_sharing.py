@@ -1,5 +1,6 @@
 """What two studies have in common is made once; what only looks alike is not shared."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import pytest
 from tiny import read_json, stage_settings, tiny_frames
 
 from swsr.__main__ import main
+from swsr.checkpoint import Checkpoints
+from swsr.provenance import provenance_path
+from swsr.sharing import take_over
 from swsr.zarr_io import open_frames, store_path
 
 
@@ -109,3 +113,17 @@ def test_store_that_its_study_makes_anew_meanwhile_is_not_taken_over(extract, mo
         .load()
         .equals(open_frames(Path("results/first/extract/seed_0.json")).load())
     )
+
+
+def test_a_training_ends_whose_result_was_taken_over_meanwhile(tmp_path):
+    twin, ours = (tmp_path / "results" / study / "train_2d" for study in ("a", "b"))
+    twin.mkdir(parents=True)
+    (twin / "metrics.json").write_text("{}")
+    record = {"recipe": "the same", "files": ["metrics.json"]}
+    provenance_path(twin).write_text(json.dumps(record))
+    running = Checkpoints(ours / "checkpoints", "of earlier settings")
+    running.claim()
+    running.check_latest()
+    assert take_over(ours, "the same", tmp_path / "results") == twin
+    with pytest.raises(ValueError, match="another training"):
+        running.check_latest()
