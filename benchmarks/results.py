@@ -3,9 +3,11 @@
     python benchmarks/results.py half [--cores 2] [--experiments ours residual srcnn fsrcnn edsr]
 
 Results that are there already are not made again, so that an interrupted run goes on. With
-`--experiments` only those run, or none, and the page says which did not. A training has one rank,
-and an evaluation one thread: as many as there are cores run side by side, but of trainings no more
-than `--trainings`, which is for those that share a GPU.
+`--experiments` only those run, or none, and the page says which did not. With `--block` their rows
+and that of the study's 2D network alone are written, into a block of that name: for what one
+command has no time for. A training has one rank, and an evaluation one thread: as many as there
+are cores run side by side, but of trainings no more than `--trainings`, which is for those that
+share a GPU.
 """
 
 import argparse
@@ -113,27 +115,37 @@ def busy_minutes(records: list[dict[str, Any]]) -> float:
     return seconds / 60
 
 
-def page(study: str, ran: list[str], left_out: list[str]) -> str:
-    """What stands between the markers of a study."""
-    results = ROOT / "results" / study
-    rows = pd.read_csv(results / "compare" / "table.csv")
-    records = all_records(results)
+def origin(study: str, asked: list[str], left_out: list[str]) -> str:
+    """What made the tables, where, when and in how much time."""
+    records = all_records(ROOT / "results" / study)
     commits = sorted({str(record["commit"]) for record in records})
     hours = sum(record["seconds"] * record["ranks"] for record in records) / 3600
     made = machine()
-    asked = f" --experiments {' '.join(ran)}".rstrip() if left_out else ""
-    origin = (
-        f"`python benchmarks/results.py {study}{asked}`, {made['date']}, {made['processor']}, "
+    text = (
+        f"`{' '.join(['python benchmarks/results.py', study, *asked])}`, {made['date']}, {made['processor']}, "
         f"commit {', '.join(commits)}: {busy_minutes(records):.0f} min in which results were made, "
         f"which together took {hours:.1f} h of a core.\n"
     )
-    if left_out:
-        origin += f"\nNot run: {', '.join(left_out)}.\n"
+    return f"{text}\nNot run: {', '.join(left_out)}.\n" if left_out else text
+
+
+def block(study: str, asked: list[str]) -> str:
+    """What stands between the markers of a further block: its rows."""
+    results = ROOT / "results" / study
+    rows = pd.read_csv(results / "compare" / "table.csv")
+    compared = (results / "compare" / "table.md").read_text()
+    return "\n".join([origin(study, asked, []), compared, compression(results, rows)])
+
+
+def page(study: str, asked: list[str], left_out: list[str]) -> str:
+    """What stands between the markers of a study."""
+    results = ROOT / "results" / study
+    rows = pd.read_csv(results / "compare" / "table.csv")
     compared = (results / "compare" / "table.md").read_text()
     study_tables = (results / "evaluate" / "tables.md").read_text().replace("## ", "#### ")
     return "\n".join(
         [
-            origin,
+            origin(study, asked, left_out),
             targets(rows),
             f"### All experiments, {SIZES[study]}\n",
             compared,
@@ -154,8 +166,11 @@ def main() -> None:
     parser.add_argument(
         "--experiments", nargs="*", help="default: all; none: the study's own alone"
     )
+    parser.add_argument("--block", metavar="NAME", help="write their rows alone, there")
     given = parser.parse_args()
     config = yaml.safe_load((ROOT / "studies" / f"{given.study}.yaml").read_text())
+    if given.block:
+        config["methods"] = ["network_2d"]
     wanted = config["experiments"] if given.experiments is None else given.experiments
     left_out = sorted(config["experiments"].keys() - set(wanted))
     for name in left_out:
@@ -173,8 +188,12 @@ def main() -> None:
              "--", "all", f"results/{given.study}/compare/table.md"],
             cwd=ROOT, check=True,
         )  # fmt: skip
-    text = page(given.study, sorted(config["experiments"]), left_out)
-    PAGE.write_text(put(PAGE.read_text(), given.study, text))
+    asked = ["--experiments", *sorted(config["experiments"])] if left_out else []
+    if given.block:
+        text = block(given.study, [*asked, "--block", given.block])
+    else:
+        text = page(given.study, asked, left_out)
+    PAGE.write_text(put(PAGE.read_text(), given.block or given.study, text))
 
 
 if __name__ == "__main__":
