@@ -121,8 +121,9 @@ def origin(study: str, asked: list[str], left_out: list[str]) -> str:
     commits = sorted({str(record["commit"]) for record in records})
     hours = sum(record["seconds"] * record["ranks"] for record in records) / 3600
     made = machine()
+    command = " ".join(["python benchmarks/results.py", study, *asked])
     text = (
-        f"`{' '.join(['python benchmarks/results.py', study, *asked])}`, {made['date']}, {made['processor']}, "
+        f"`{command}`, {made['date']}, {made['processor']}, "
         f"commit {', '.join(commits)}: {busy_minutes(records):.0f} min in which results were made, "
         f"which together took {hours:.1f} h of a core.\n"
     )
