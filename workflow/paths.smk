@@ -1,4 +1,5 @@
 import re
+import shlex
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -266,6 +267,24 @@ def files_of(study, series):
         home = HOMES.of(study, "simulate", series)
         return [f"results/{home}/simulate/seed_{entry}.nc"]
     return matching_files(entry)
+
+
+def files_of_coarse_run(wildcards):
+    """Files of the run whose frames take the place of low-resolution copies, if there is one."""
+    run = STUDIES[wildcards.study].coarse_run(wildcards.series)
+    return matching_files(run) if run else []
+
+
+def flags_of_coarse_run(wildcards):
+    """How the stage is told of it: files, trajectory and, as `state_of_series`, their state."""
+    files = files_of_coarse_run(wildcards)
+    if not files:
+        return ""
+    result = store(wildcards.study, "downscale", wildcards.series)
+    state = state_to_read(map(Path, files), Path(result))
+    _, sample = split_entry(STUDIES[wildcards.study].coarse_run(wildcards.series))
+    number = "" if sample is None else f" --sample {sample}"
+    return f"--files {shlex.join(files)}{number} --state={state}"
 
 
 def networks_of(wildcards):

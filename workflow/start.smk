@@ -28,11 +28,14 @@ def check_files(study):
     except ImportError:
         # Snakemake may live in an environment of its own: then the stages find what is wrong.
         return
-    files = {
-        name: [Path(file) for file in files_of(study, name)] for name in roles(study)
-    }
+    files, coarse = {}, {}
+    for name in roles(study):
+        files[name] = [Path(file) for file in files_of(study, name)]
+        if settings.coarse_run(name):
+            run = settings.coarse_run(name)
+            coarse[name] = [Path(file) for file in usable_files("source.coarse", run)]
     try:
-        check.check_files(settings, files, Path(f"results/{study}/source.json"))
+        check.check_files(settings, files, coarse, Path(f"results/{study}/source.json"))
     except ValueError as error:
         raise WorkflowError(str(error)) from None
 

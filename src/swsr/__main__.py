@@ -120,7 +120,7 @@ def _take_over(stage: str, options: dict[str, Any], flags: dict[str, Any]) -> di
     # Of an earlier result: if this stage is killed after its own, that would stand beside it.
     provenance_path(options["output"]).unlink(missing_ok=True)
     coarse = map(Path, matching_files(str(options["coarse"]))) if "coarse" in options else ()
-    files = options.get("files", coarse)
+    files = options.get("files") or coarse
     read = file_states(path for path in files if path.exists())  # else the stage says so
     known = {"read": read, "state": flags["state"]}
     origin = {"recipe": None, "taken_over_from": None} | known

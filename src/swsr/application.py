@@ -12,6 +12,7 @@ from swsr.frame_checks import check_times
 from swsr.geometry import Geometry
 from swsr.inference_stage import Chain, Trained, check_variables
 from swsr.resampling.regridding import refine_coordinate
+from swsr.resampling.splines import onto_grid
 from swsr.schema import Spacing
 from swsr.sources.units import convert_like
 
@@ -51,14 +52,16 @@ def as_trained(
     ------
     ValueError
         When variables or the units of the grid are others, units cannot be converted, frames are
-        too few, or times are not even and a network packs frames.
+        too few, times are not even and a network packs frames, or a network that was trained on
+        coarse runs does not get frames of its whole region.
     """
     frames = _in_units(frames, chain.first, origin, warn)
     _check_frames(frames, chain, origin)
     _check_spacing(frames, chain, origin, warn)
     geometry = _geometry_as_trained(frames, periodic, chain.first.card, origin, warn)
-    _check_latitudes(frames, geometry, chain, origin)
-    return geometry.mark(frames)
+    marked = _on_trained_points(geometry.mark(frames), chain.first.card, origin)
+    _check_latitudes(marked, Geometry.of(marked), chain, origin)
+    return marked
 
 
 def fine_grid(frames: xr.Dataset, scale: int, origin: str) -> dict[str, np.ndarray]:
@@ -142,6 +145,16 @@ def _check_frames(frames: xr.Dataset, chain: Chain, origin: str) -> None:
         )
     if chain.margin:
         check_times(frames, origin)
+
+
+def _on_trained_points(marked: xr.Dataset, card: Card, origin: str) -> xr.Dataset:
+    """Frames where those of the training were interpolated to, if these were of a coarse run."""
+    if card.coarse_grid is None or card.edges is None:
+        return marked
+    grid = {dim: np.array(values) for dim, values in card.coarse_grid.items()}
+    lat, lon = card.edges
+    trained = replace(Geometry.of(marked), lat=lat, lon=lon)
+    return trained.mark(onto_grid(marked, grid, origin))
 
 
 def _check_latitudes(frames: xr.Dataset, geometry: Geometry, chain: Chain, origin: str) -> None:

@@ -21,7 +21,7 @@ from swsr.geometry import Geometry
 from swsr.grids import Grid
 from swsr.provenance import file_states
 from swsr.schema import Spacing
-from swsr.settings import Settings
+from swsr.settings import DownscaleStage, Settings, split_entry
 from swsr.sources.describe import describe
 from swsr.sources.files import open_files
 
@@ -29,7 +29,12 @@ _ALIKE = 0.01
 """Of a time step, by which those of two series may differ."""
 
 
-def check_files(settings: Settings, files: Mapping[str, list[Path]], found: Path) -> None:
+def check_files(
+    settings: Settings,
+    files: Mapping[str, list[Path]],
+    coarse: Mapping[str, list[Path]],
+    found: Path,
+) -> None:
     """Check that the files of all series can be extracted, downscaled, split and trained on.
 
     Parameters
@@ -38,6 +43,8 @@ def check_files(settings: Settings, files: Mapping[str, list[Path]], found: Path
         With `source.kind` files.
     files
         Name of each series -> its files, in order.
+    coarse
+        Likewise of the coarse runs beside them, if there are such.
     found
         JSON file that gets what was found in each series: frames, grid, variables and units.
 
@@ -46,7 +53,7 @@ def check_files(settings: Settings, files: Mapping[str, list[Path]], found: Path
     ValueError
         As the stages would raise it, with the file.
     """
-    asked = _digest(settings, files)
+    asked = _digest(settings, files, coarse)
     if _answered(found) == asked:
         return
     series = {}
@@ -54,6 +61,8 @@ def check_files(settings: Settings, files: Mapping[str, list[Path]], found: Path
         sample = settings.sample(name)
         with open_files(paths, settings.source, sample) as frames:
             _check_series(settings, name, frames, str(paths[0]))
+            if name in coarse:
+                _check_coarse_run(settings, name, frames, coarse[name])
             series[name] = _describe(frames, Geometry.detect(frames, settings.source.periodic))
             series[name]["found"] = describe(paths, settings.source, frames)
     _check_alike(series, files)
@@ -77,6 +86,18 @@ def _check_series(settings: Settings, name: str, frames: xr.Dataset, origin: str
     settings.check_patches(trained, min(frames.sizes["lat"], frames.sizes["lon"]), origin)
     if geometry.lat == "pole":
         settings.check_latitudes(trained, frames.sizes["lat"], origin)
+
+
+def _check_coarse_run(settings: Settings, name: str, fine: xr.Dataset, paths: list[Path]) -> None:
+    from swsr.coarse_runs import low_frames  # only here: scipy takes its time
+
+    choices = settings.for_stage("downscale")
+    assert isinstance(choices, DownscaleStage) and choices.coarse is not None
+    _, sample = split_entry(str(settings.coarse_run(name)))
+    marked = Geometry.detect(fine, settings.source.periodic).mark(fine)
+    with open_files(paths, choices.coarse, sample, may_lack=True) as frames:
+        origin, said = str(paths[0]), list[str]()  # what is warned of stands in the stage's log
+        low_frames(frames, marked, choices.scale, choices.coarse.periodic, origin, said.append)
 
 
 def _check_waves(marked: xr.Dataset, origin: str) -> None:
@@ -138,8 +159,8 @@ def _describe(frames: xr.Dataset, geometry: Geometry) -> dict[str, Any]:
     }
 
 
-def _digest(settings: Settings, files: Mapping[str, list[Path]]) -> str:
-    states = {name: file_states(paths) for name, paths in files.items()}
+def _digest(settings: Settings, *files: Mapping[str, list[Path]]) -> str:
+    states = [{name: file_states(paths) for name, paths in of.items()} for of in files]
     text = json.dumps([settings.to_json(), states], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from swsr.atomic import atomic_path, write_text
+from swsr.geometry import LatEdge, LonEdge
 from swsr.networks.build import Network, build_network
 from swsr.scaling import Scaling
 from swsr.settings import Filter
@@ -35,7 +36,8 @@ class Card:
     the `schema.Spacing` of the frames that the network reads, and `edges` are those of lat and lon
     of their `geometry.Geometry`, `vectors` whether each variable is a component of a vector;
     `compression` is the codec, quality and scale of the contraction that they went through before,
-    `filter` what made them coarser.
+    `filter` what made them coarser. `coarse_grid` has lat and lon of the frames that the network
+    reads where these were no copies but a coarse run, whose frames are interpolated onto it.
     """
 
     network: str
@@ -49,9 +51,10 @@ class Card:
     version: dict[str, str]
     inputs: dict[str, str]
     compression: dict[str, Any] | None = None
-    edges: tuple[str, str] | None = None
+    edges: tuple[LatEdge, LonEdge] | None = None
     vectors: tuple[bool, ...] | None = None
     filter: Filter = "bicubic"
+    coarse_grid: dict[str, list[float]] | None = None
 
     @property
     def scaling(self) -> Scaling:

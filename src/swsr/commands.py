@@ -27,14 +27,20 @@ STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     ),
     "downscale": (
         "make low-resolution frames, and compress them",
-        {"settings": _ONE, "high": _ONE, "output": _ONE},
+        {
+            "settings": _ONE,
+            "high": _ONE,
+            "files": _OPTIONALS | {"help": "of a coarse run, in place of copies"},
+            "sample": _SAMPLE,
+            "output": _ONE,
+        },
     ),
     "upscale": (
         "interpolate low-resolution frames back to the high grid",
         {"settings": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
     ),
     "upscale_spectral": (
-        "interpolate them by spherical harmonics or waves: a baseline",
+        "interpolate low-resolution frames by spherical harmonics or waves: a baseline",
         {"settings": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
     ),
     "pretrain_2d": (
@@ -62,7 +68,7 @@ STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         {"settings": _ONE, "low": _MANY, "high": _MANY, "start": _OPTIONALS, "output": _ONE},
     ),
     "infer_joint": (
-        "super-resolve a series with both as one",
+        "super-resolve a series with the joint network",
         {"network": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
     ),
     "constrain": (
@@ -193,7 +199,7 @@ def parse(arguments: list[str] | None, description: str) -> dict[str, Any]:
 
 
 def _add_flags(command: argparse.ArgumentParser) -> None:
-    how = command.add_argument_group("how to run, without effect on the result")
+    how = command.add_argument_group("how to run: changes results by rounding at most")
     how.add_argument("--log", type=Path, metavar="PATH", help="file for the log")
     how.add_argument(
         "--communication", choices=["none", "horovod", "torch", "mpi"], default="none",

@@ -190,6 +190,8 @@ class Homes:
             yield settings.for_stage(stage.partition("/")[0]).to_json()
         if not _UPSTREAM[stage] and series is not None:
             yield from (series, settings.entry(series))
+        if stage == "downscale" and series is not None:
+            yield settings.coarse_run(series)
         for read in upstream(stage, settings):
             one_for_all = read in TRAININGS
             for name in [None] if one_for_all else [series] if series else settings.series("train"):

@@ -188,6 +188,11 @@ def _constraints(fine: xr.Dataset, source: xr.Dataset, chain: Chain) -> list[Con
             f"{chain.first.path}: was trained to undo compression ({card.compression['codec']}): "
             "its frames are not to be consistent with compressed ones"
         )
+    if card.coarse_grid is not None:
+        raise ValueError(
+            f"{chain.first.path}: was trained to correct coarse runs: its frames are not to be "
+            "consistent with them"
+        )
     if fine.sizes["lat"] != source.sizes["lat"] * card.scale:
         raise ValueError(
             f"{chain.networks[-1].path}: takes points off the edges, so that its frames cannot be "

@@ -43,6 +43,9 @@ COMPRESSION = "swsr_compression"
 FILTER = "swsr_filter"
 """Attribute of low-resolution stores, and of what is made of them: how they were made coarser."""
 
+COARSE_RUN = "swsr_coarse_run"
+"""Attribute of stores whose frames are those of a coarse run, or were made of such: its file."""
+
 
 @cache
 def code() -> dict[str, str]:
@@ -93,6 +96,11 @@ def filter_of(attributes: Mapping[str, Any]) -> Filter:
     """How the frames of a store with these attributes were made coarser."""
     found: Filter = attributes.get(FILTER, "bicubic")  # the only one when older stores were made
     return found
+
+
+def are_copies(attributes: Mapping[str, Any]) -> bool:
+    """Whether low-resolution frames with these attributes are what a filter makes of the truth."""
+    return COMPRESSION not in attributes and COARSE_RUN not in attributes
 
 
 def file_states(paths: Iterable[Path]) -> list[tuple[str, int, int]]:

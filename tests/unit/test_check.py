@@ -47,7 +47,7 @@ def check(tmp_path, monkeypatch):
             for role in ("train", "test")
             for name, entry in settings.series(role).items()
         }
-        check_files(settings, files, tmp_path / "source.json")
+        check_files(settings, files, {}, tmp_path / "source.json")
 
     return check
 

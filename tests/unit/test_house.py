@@ -21,7 +21,7 @@ LAYERS = [
     ["settings.*", "commands", "communication"],
     ["experiments", "frame_checks", "geometry", "harmonics", "provenance", "run", "schema"],
     ["compression", "grids", "status", "zarr_io.*"],
-    ["clips", "resampling.*", "sharing", "sources.*"],
+    ["clips", "coarse_runs", "resampling.*", "sharing", "sources.*"],
     ["check", "inspect", "networks.*"],
     ["checkpoint", "evaluation.*", "inference"],
     ["drawing.*", "export", "inference_stage", "model_card", "patches", "verify"],

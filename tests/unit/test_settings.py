@@ -5,6 +5,7 @@ import yaml
 from tiny import config
 
 from swsr.settings import (
+    DownscaleStage,
     ExtractStage,
     Settings,
     Split,
@@ -20,6 +21,13 @@ FILES = {"kind": "files", "test": []}
 
 def settings(**sections):
     return Settings.from_mapping(config(**sections))
+
+
+def paired(train, test, reading=(), **sections):
+    """Sections of a study of one fine run to train on and one to test on, and coarse ones."""
+    coarse = {"train": train, "test": test}
+    fine = {"kind": "files", "train": ["a.nc"], "test": ["b.nc"]} | dict(reading)
+    return {"source": fine | {"coarse": coarse}} | sections
 
 
 @pytest.mark.parametrize(
@@ -135,6 +143,21 @@ def settings(**sections):
             },
             "pretrain_2d learns to upscale, which downscale.scale 1 does not ask for",
         ),
+        ({"source": {"coarse": {"train": ["c.nc"], "test": []}}}, "but source.kind is simulation"),
+        (paired(["c.nc"], []), "source.coarse.test names 0 runs, but source.test 1: give one for"),
+        (paired(["c.nc#0:2"], ["d.nc"]), "source.coarse.train names 2 runs, but source.train 1"),
+        (
+            paired(["https://u:pw@a.b/c.nc"], ["d.nc"]),
+            "source.coarse.train: https://***@a.b/c.nc is",
+        ),
+        (
+            paired(["c.nc"], ["d.nc"], methods=["constrained_2d"]),
+            "methods: constrained_2d would bring back the errors of the runs of source.coarse",
+        ),
+        (
+            paired(["c.nc"], ["d.nc"], downscale={"codec": "h264", "quality": 30}),
+            "downscale.codec is h264, but the runs of source.coarse take the place of frames",
+        ),
         ({"pretrain_2d": {"patch_points": None}}, "pretrain_2d.patch_points is None"),
         ({"study": "../elsewhere"}, "study is '../elsewhere'"),
     ],
@@ -179,6 +202,19 @@ def test_order_of_keys_changes_nothing():
     for stage in stages:
         one = Settings.from_mapping(content).for_stage(stage).to_json()
         assert Settings.from_mapping(turned).for_stage(stage).to_json() == one
+
+
+def test_coarse_runs_are_read_as_the_fine_ones_but_for_ranges():
+    """Their times and region are those of the fine frames."""
+    reading = {"dims": {"lat": "y"}, "select": {"time": [0, 9], "level": 850}, "every": 2}
+    made = settings(**paired(["c.nc#3"], ["d.nc"], reading=reading))
+    assert (made.coarse_run("train_0"), made.coarse_run("test_0")) == ("c.nc#3", "d.nc")
+    choices = made.for_stage("downscale")
+    assert isinstance(choices, DownscaleStage)
+    assert choices.coarse.dims == {"lat": "y"}
+    assert choices.coarse.select == {"level": 850}
+    assert choices.coarse.every == 1
+    assert made.for_stage("upscale") == made.downscale
 
 
 @pytest.mark.parametrize("stage", ["train_2d", "train_3d"])

@@ -20,6 +20,7 @@ SMALL = {
         "--grid", "T21", "--frames", "30", "--epochs", "1", "--repeats", "1",
         "--pretrain-epochs", "1",
     ],
+    "coarse_runs": ["--fine", "T42", "--coarse", "T21", "--frames", "30", "--epochs", "1"],
     "startup": ["--repeats", "1"],
     "memory": ["--points", "64", "--times", "1", "--stages", "extract", "downscale"],
 }  # fmt: skip

@@ -139,7 +139,7 @@ WITH = {
 # Stages that the grid of this study is too coarse for then.
 TOO_COARSE = {"downscale.scale": {"train_joint", "infer_joint"}}
 # Keys that cannot change alone.
-TOGETHER = {"source.kind"}
+TOGETHER = {"source.kind", "source.coarse"}
 
 
 def nested(key, value):
@@ -164,18 +164,19 @@ What `snakemake` runs again when one key of the config changes, with the embedde
 
 - **Nothing runs again** for another number of ranks, GPUs, memory or hours, which are not in the config; for another
   order of keys, a comment, or a settings file that was touched.
-- **Files.** A file of `source` that changed since it was read is extracted again, with what follows; so is a folder in
-  which something changed, and so are files of `apply` super-resolved. Files that `train_2d.first_layer`, `train_2d.start` and
-  `train_3d.start` name run these trainings when they are newer.
+- **Files.** A file of `source` that changed since it was read is read again, with what follows; so is a folder in which
+  something changed. Changed files of `apply` are super-resolved again. A training runs again when the file that its
+  `first_layer` or `start` names is newer than its result.
 - To free the disk of a study, remove `results/STUDY`: `--delete-all-output` knows no stores, only what describes them.
 - **Optional stages** run where the config asks for them: `train_joint` where `methods` name `joint`, `pretrain_2d` where
-  `train_2d.first_layer` is `pretrained` (then its keys run it, `train_2d` and what follows). The row of `methods` is of a
-  method that is left out; one that is added trains what it needs.
+  `train_2d.first_layer` is `pretrained` (then its keys run it, `train_2d` and what follows). The row of `methods`
+  is of one that is removed; adding one also trains what it needs.
 - `split.test_fraction` is used only where `source.test` names no series; then it acts as `split.validation_fraction` does.
 - `constrain` is that of 2D results; that of 3D results runs again with `infer_3d`.
 - `experiments` and `repeats` run what their studies do not share with this one: here another `train_3d`, and a second seed.
 - Keys of `apply` change results of `snakemake apply` alone.
 - `source.kind` cannot change alone. With files in place of the embedded source everything but `simulate` runs.
+- `source.coarse` needs files: another run there, or none, runs `downscale` and what follows.
 
 `tests/workflow/test_reruns.py` makes this page, and checks every key against Snakemake's own dry run.
 """

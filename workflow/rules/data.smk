@@ -35,15 +35,18 @@ rule downscale:
     input:
         settings=settings_file("downscale"),
         high=store_of("extract"),
+        files=files_of_coarse_run,
     output:
         "results/{study}/downscale/{series}.json",
     log:
         log_of("results/{study}/downscale/{series}.json"),
     conda:
         ENVIRONMENT
+    params:
+        coarse_run=flags_of_coarse_run,
     shell:
         "python -m swsr downscale --threads {threads} --settings {input.settings}"
-        " --high {input.high} --output {output} --studies results --log {log}"
+        " --high {input.high} {params.coarse_run} --output {output} --studies results --log {log}"
 
 
 rule upscale:

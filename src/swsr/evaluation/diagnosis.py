@@ -16,7 +16,7 @@ from swsr.evaluation.roles import find_roles
 from swsr.evaluation.spectra import Modes
 from swsr.geometry import Geometry
 from swsr.grids import Grid, area_mean
-from swsr.provenance import compression_of, filter_of
+from swsr.provenance import are_copies, filter_of
 from swsr.resampling.coarsening import Coarsening
 from swsr.zarr_io import frames_at_once
 
@@ -127,7 +127,7 @@ def _diagnose_block(
     squares: dict[tuple[str, str], np.ndarray] = {}
     for name in ours:
         figures = dict(_mean_squares(ours[name], theirs[name], grid))
-        if compression_of(low.attrs) is None:  # else the truth itself is not as the input
+        if are_copies(low.attrs):  # else the truth itself is not as the input
             figures |= zip(RATIOS["consistency"], _coarse_errors(result, low, name), strict=True)
         squares |= {(name, key): values[fresh] for key, values in figures.items()}
     whole = _with_whole_depth(roles, theirs)

@@ -27,6 +27,7 @@ from swsr.settings.source import (
 )
 from swsr.settings.stages import (
     ApplyStage,
+    DownscaleStage,
     EvaluateStage,
     ExtractStage,
     PretrainStage,
@@ -56,6 +57,7 @@ __all__ = [
     "Bound",
     "Codec",
     "Downscale",
+    "DownscaleStage",
     "EvaluateStage",
     "ExtractStage",
     "Filter",

@@ -58,12 +58,20 @@ class Reading(Strict):
         return self
 
 
+class Coarse(Strict):
+    """Runs at low resolution beside those of the source, one for each, in the same order."""
+
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+
 class Source(Reading):
     """Where frames come from."""
 
     kind: Literal["simulation", "files"]
     train: tuple[int | str, ...] = Field(min_length=1)
     test: tuple[int | str, ...]
+    coarse: Coarse | None
 
     @model_validator(mode="after")
     def _entries_fit_kind(self) -> Self:
@@ -84,6 +92,32 @@ class Source(Reading):
         if any(isinstance(entry, int) and entry < 0 for entry in entries):
             raise ValueError("source.train and source.test: seeds are 0 or more")
         return self
+
+    @model_validator(mode="after")
+    def _coarse_runs_are_pairs(self) -> Self:
+        if self.coarse is None:
+            return self
+        if self.kind == "simulation":
+            raise ValueError(
+                "source.coarse names files, but source.kind is simulation: give files of both "
+                "(`python -m swsr simulate` makes some), or leave it null"
+            )
+        for role in ("train", "test"):
+            for entry in getattr(self.coarse, role):
+                refuse_url(f"source.coarse.{role}", entry)
+            given, wanted = len(self.coarse_runs(role)), len(self._expanded(role))
+            if given != wanted:
+                raise ValueError(
+                    f"source.coarse.{role} names {given} runs, but source.{role} {wanted}: give "
+                    "one for each, in the same order"
+                )
+        return self
+
+    def coarse_runs(self, role: Role) -> dict[str, str]:
+        """As `series`, of the runs at low resolution; empty where copies are made."""
+        entries = getattr(self.coarse, role) if self.coarse else ()
+        runs = [str(one) for entry in entries for one in _samples(entry)]
+        return {f"{role}_{index}": run for index, run in enumerate(runs)}
 
     def series(self, role: Role) -> dict[str, int | str]:
         """Names of the series of one role, in order, and the seed or path that each comes from.

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from swsr.settings.base import Strict
-from swsr.settings.frames import Split
+from swsr.settings.frames import Downscale, Split
 from swsr.settings.source import Reading
 from swsr.settings.training import Pretrain2d, Train2d, Train3d, TrainJoint
 
@@ -17,6 +17,12 @@ class ExtractStage(Reading):
 
 class ApplyStage(ExtractStage):
     """What `apply` reads: as `extract`, the same level, but all of the frames and points."""
+
+
+class DownscaleStage(Downscale):
+    """What `downscale` reads: how coarse runs are read where they take the place of copies."""
+
+    coarse: Reading | None = None
 
 
 class TrainStage(Strict):

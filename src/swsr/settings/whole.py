@@ -19,6 +19,7 @@ from swsr.settings.frames import (
 from swsr.settings.source import RANGES, Apply, Reading, Role, Source, split_entry
 from swsr.settings.stages import (
     ApplyStage,
+    DownscaleStage,
     EvaluateStage,
     ExtractStage,
     PretrainStage,
@@ -126,6 +127,20 @@ class Settings(Strict):
                     f"{wish} would bring back the errors of downscale.codec "
                     f"{self.downscale.codec}: leave out one of them"
                 )
+            if self.source.coarse is not None:
+                raise ValueError(
+                    f"{wish} would bring back the errors of the runs of source.coarse: leave out "
+                    "one of them"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _codecs_compress_copies(self) -> Self:
+        if self.source.coarse is not None and self.downscale.codec is not None:
+            raise ValueError(
+                f"downscale.codec is {self.downscale.codec}, but the runs of source.coarse take "
+                "the place of frames to compress: leave out one of them"
+            )
         return self
 
     def _consistent(self) -> Iterator[tuple[str, bool, str]]:
@@ -286,6 +301,11 @@ class Settings(Strict):
         """The seed or path that a series comes from."""
         return (self.series("train") | self.series("test"))[series]
 
+    def coarse_run(self, series: str) -> str | None:
+        """Path of the run at low resolution beside a series; None where copies are made."""
+        runs = self.source.coarse_runs("train") | self.source.coarse_runs("test")
+        return runs.get(series)
+
     def for_stage(self, stage: str) -> Strict:
         """Exactly what `stage` reads: when this is unchanged, the stage need not run again.
 
@@ -294,11 +314,10 @@ class Settings(Strict):
         KeyError
             When no stage of that name reads settings.
         """
-        levels = {dim: at for dim, at in self.source.select.items() if dim not in RANGES}
         models: dict[str, Strict] = {
             "simulate": self.simulate,
             "extract": ExtractStage(**self._read_as_source(), **self.extract.model_dump()),
-            "downscale": self.downscale,
+            "downscale": self._downscaling(),
             "upscale": self.downscale,
             "upscale_spectral": self.downscale,
             "constrain": self.downscale,
@@ -313,11 +332,21 @@ class Settings(Strict):
             "train_joint": self._training(self.train_joint, self.downscale.scale),
             "evaluate": EvaluateStage(split=self.effective_split),
             "apply": ApplyStage(
-                **self._read_as_source() | {"format": None, "select": levels, "every": 1},
+                **self._read_as_source() | {"format": None, "select": self._levels(), "every": 1},
                 **self.extract.model_dump(),
             ),
         }
         return models[stage]
+
+    def _downscaling(self) -> Downscale:
+        if self.source.coarse is None:
+            return self.downscale
+        reading = self._read_as_source() | {"select": self._levels(), "every": 1}
+        return DownscaleStage(**self.downscale.model_dump(), coarse=Reading(**reading))
+
+    def _levels(self) -> dict[str, Any]:
+        """What is selected of dims that frames do not have."""
+        return {dim: at for dim, at in self.source.select.items() if dim not in RANGES}
 
     def _training(self, train: Train2d | Train3d | TrainJoint, scale: int) -> TrainStage:
         return TrainStage(seed=self.seed, scale=scale, split=self.effective_split, train=train)

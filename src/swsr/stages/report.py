@@ -12,6 +12,7 @@ from swsr.evaluation.evaluated import Evaluated
 from swsr.evaluation.gate import FIGURES, split_key
 from swsr.evaluation.tables import LABELS, figure_label, figure_unit
 from swsr.page import Table, read_tables, read_text, render
+from swsr.provenance import COARSE_RUN
 from swsr.run import Run
 from swsr.settings import Role
 
@@ -47,6 +48,7 @@ def report(
     page = render(
         "page.html.j2",
         {"study": study.name, "series": names[-1]}
+        | {"coarse_runs": COARSE_RUN in found.open("low", names[-1]).attrs}
         | _answer(found)
         | draw_frames(found, names[-1])
         | draw_charts(found, training)

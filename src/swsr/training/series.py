@@ -10,7 +10,7 @@ import xarray as xr
 
 from swsr.components import is_component, mirror_signs, units_of
 from swsr.geometry import Geometry
-from swsr.provenance import compression_of, filter_of
+from swsr.provenance import COARSE_RUN, compression_of, filter_of
 from swsr.run import Run
 from swsr.scaling import Scaling
 from swsr.schema import Spacing
@@ -24,7 +24,7 @@ class Series:
 
     `sets` has, for each set, a source per series; `chunk` is the number of frames in a chunk;
     `compression` the codec, quality and scale that the frames went through, if any, and `filter`
-    what made them coarser.
+    what made them coarser; `coarse_grid` as in a `checkpoint.Card`.
     """
 
     variables: tuple[str, ...]
@@ -35,6 +35,7 @@ class Series:
     chunk: int
     compression: dict[str, Any] | None
     filter: Filter
+    coarse_grid: dict[str, list[float]] | None
     sets: dict[Set, tuple[StoredFrames, ...]]
 
 
@@ -57,6 +58,7 @@ def open_series(manifests: Sequence[Path], split: Split, cache: Cache) -> Series
             ("edges", _edges),
             ("components of vectors", _components),
             ("filter", _filter),
+            ("coarse grid", _coarse_grid),
         )
         for what, describe in kinds:
             ours, theirs = describe(dataset), describe(first)
@@ -77,6 +79,7 @@ def open_series(manifests: Sequence[Path], split: Split, cache: Cache) -> Series
         chunk_frames(first),
         _compression(first),
         filter_of(first.attrs),
+        _coarse_grid(first),
         {name: tuple(parts) for name, parts in sets.items()},
     )
 
@@ -102,6 +105,12 @@ def _components(dataset: xr.Dataset) -> list[str]:
 
 def _filter(dataset: xr.Dataset) -> Filter:
     return filter_of(dataset.attrs)
+
+
+def _coarse_grid(dataset: xr.Dataset) -> dict[str, list[float]] | None:
+    if COARSE_RUN not in dataset.attrs:
+        return None
+    return {dim: dataset[dim].values.tolist() for dim in ("lat", "lon")}
 
 
 def _compression(dataset: xr.Dataset) -> dict[str, Any] | None:

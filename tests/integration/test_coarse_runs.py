@@ -1,0 +1,120 @@
+"""Coarse runs in place of copies: from the store of their frames to the networks' results."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from tiny import make_stores, run_swsr, stage_settings, tiny_frames, train
+
+from swsr.api import load
+from swsr.zarr_io import open_frames
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Fine frames, a coarse run, and a 2D network that was trained on both."""
+    folder = tmp_path_factory.mktemp("coarse_runs")
+    _, high = make_stores(folder, tiny_frames())
+    tiny_frames(40, 12, 24).to_netcdf(folder / "coarse.nc")
+    done = downscale(folder, "coarse.nc")
+    assert done.returncode == 0, done.stderr
+    assert f"12 x 24 points of {folder}/coarse.nc, a coarse run" in done.stderr
+    done = train((folder / "run" / "seed_0.json", high), folder / "train_2d", epochs=1)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def downscale(folder, name, output="run"):
+    """The stage, with frames of a run of this name."""
+    settings = folder / "coarse"
+    settings.mkdir(exist_ok=True)
+    coarse = {"train": ["coarse.nc"], "test": ["coarse.nc"]}
+    return run_swsr(
+        "downscale", "--settings", stage_settings(settings, "downscale", source={"coarse": coarse}),
+        "--high", folder / "high" / "seed_0.json", "--files", folder / name, "--threads", 1,
+        "--output", folder / output / "seed_0.json",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def inferred(folder):
+    """What the network makes of the stored frames of the coarse run."""
+    done = run_swsr(
+        "infer_2d", "--network", folder / "train_2d" / "network.safetensors", "--threads", 1,
+        "--low", folder / "run" / "seed_0.json", "--like", folder / "high" / "seed_0.json",
+        "--output", folder / "infer_2d.json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return open_frames(folder / "infer_2d.json")
+
+
+def test_frames_of_the_run_lie_where_copies_do(folder):
+    low, copies = (open_frames(folder / each / "seed_0.json") for each in ("run", "low"))
+    assert low.sizes == copies.sizes
+    for dim in ("time", "lat", "lon"):
+        assert low[dim].equals(copies[dim])
+    assert low.attrs["swsr_coarse_run"] == "coarse.nc"
+    difference = np.abs(low["vorticity"] - copies["vorticity"]).max()
+    assert 0 < difference < 0.1 * np.abs(copies["vorticity"]).max()
+
+
+def test_apply_and_the_api_put_the_run_where_the_training_did(folder, inferred):
+    """On the points of the fine frames, and not about those of the run."""
+    network, coarse = folder / "train_2d" / "network.safetensors", folder / "coarse.nc"
+    done = run_swsr("apply", network, coarse, folder / "fine.nc", "--threads", 1)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    with xr.open_dataset(folder / "fine.nc") as applied, xr.open_dataset(coarse) as run:
+        for found in (applied, load(network)(run)):
+            ours = found.isel(time=slice(inferred.sizes["time"]))
+            for dim in ("lat", "lon"):
+                np.testing.assert_allclose(ours[dim], inferred[dim], atol=1e-9)
+            scale = float(np.abs(inferred["vorticity"]).max())
+            np.testing.assert_allclose(
+                ours["vorticity"] / scale, inferred["vorticity"] / scale, atol=1e-5
+            )
+
+
+def test_a_part_of_the_region_is_refused(folder):
+    with xr.open_dataset(folder / "coarse.nc") as run:
+        run.isel(lat=slice(4, None)).to_netcdf(folder / "part.nc")
+    network = folder / "train_2d" / "network.safetensors"
+    done = run_swsr("apply", network, folder / "part.nc", folder / "part_fine.nc")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert f"{folder}/part.nc: lat from -22.5 to 82.5 does not reach from -82.5 to 82.5" in line
+    assert not (folder / "part_fine.nc").exists()
+
+
+def test_results_are_not_made_consistent_with_a_run(folder):
+    network = folder / "train_2d" / "network.safetensors"
+    done = run_swsr(
+        "apply", network, folder / "coarse.nc", folder / "same.nc", "--consistent", "--threads", 1
+    )
+    assert done.returncode == 1
+    assert "was trained to correct coarse runs: its frames are not to be consistent" in done.stderr
+
+
+def test_the_card_says_what_the_network_reads(folder):
+    card = (folder / "train_2d" / "README.md").read_text()
+    assert "a coarse run beside the truth" in card
+    assert "bicubic" not in card
+
+
+def test_a_run_and_copies_are_no_training_together(folder):
+    both = [folder / each / "seed_0.json" for each in ("run", "low")]
+    done = run_swsr(
+        "train_2d", "--settings", stage_settings(folder, "train_2d"), "--low", *both,
+        "--high", *[folder / "high" / "seed_0.json"] * 2, "--output", folder / "mixed",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "its coarse grid None are not those of" in done.stderr
+
+
+def test_gaps_of_a_run_are_refused_by_name(folder):
+    gaps = tiny_frames(40, 12, 24)
+    gaps["vorticity"][7, 3, 3] = np.nan
+    gaps.to_netcdf(folder / "gaps.nc")
+    done = downscale(folder, "gaps.nc", "refused")
+    assert done.returncode == 1
+    assert f"{folder}/gaps.nc: vorticity is not finite at 1 points of frame 7" in done.stderr
+    assert not list((folder / "refused").glob("*"))

@@ -1,0 +1,107 @@
+"""Frames of coarse runs at the times and on the points of copies of finer ones."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from tiny import tiny_frames
+
+from swsr.coarse_runs import low_frames
+from swsr.geometry import Geometry
+from swsr.resampling.regridding import resample_coordinate
+
+FINE = Geometry.detect(tiny_frames()).mark(tiny_frames())
+
+
+def run(frames=None, warn=pytest.fail, scale=2, periodic=None):
+    """What becomes of a coarse run: by default one of 40 hours on a grid of its own."""
+    coarse = tiny_frames(40, 12, 24) if frames is None else frames
+    return low_frames(coarse, FINE, scale, periodic, "run.nc", warn)
+
+
+def test_frames_are_those_of_the_fine_times_on_the_points_of_copies():
+    low = run()
+    for dim in ("lat", "lon"):
+        np.testing.assert_array_equal(
+            low[dim], resample_coordinate(FINE[dim].values, FINE.sizes[dim] // 2)
+        )
+        assert low[dim].attrs == FINE[dim].attrs
+    assert low["time"].equals(FINE["time"])
+    assert low.attrs == FINE.attrs
+    assert low["vorticity"].attrs == FINE["vorticity"].attrs
+    # The same waves on these points: those of the coarse run lie a quarter of its step before.
+    waves = tiny_frames(30, 12, 96)["vorticity"].values[:, :, 1::4]
+    most = np.abs(waves).max()
+    assert np.abs(low["vorticity"].values - waves).max() < 0.04 * most
+    assert np.abs(tiny_frames(30, 12, 24)["vorticity"].values - waves).max() > 0.2 * most
+
+
+def test_frames_are_found_by_their_times():
+    """In a run of another start, step and order of frames."""
+    coarse = tiny_frames(40, 12, 24)
+    half_hours = xr.date_range("1999-12-31 23:00", periods=80, freq="30min", use_cftime=False)
+    often = coarse.reindex(time=half_hours, method="nearest")
+    xr.testing.assert_equal(run(often), run(coarse))
+    rounded = coarse.assign_coords(time=coarse["time"] + np.timedelta64(2, "s"))
+    xr.testing.assert_equal(run(rounded), run(coarse))
+
+
+def test_times_of_other_calendars_are_found_too():
+    def in_noleap(frames):
+        return frames.convert_calendar("noleap")
+
+    found = low_frames(
+        in_noleap(tiny_frames(40, 12, 24)), in_noleap(FINE), 2, None, "run.nc", pytest.fail
+    )
+    np.testing.assert_array_equal(found["vorticity"], run()["vorticity"])
+
+
+def test_numbers_of_frames_are_times_too():
+    numbers = FINE.assign_coords(time=np.arange(30))
+    coarse = tiny_frames(40, 12, 24).assign_coords(time=np.arange(40))
+    found = low_frames(coarse, numbers, 2, None, "run.nc", pytest.fail)
+    np.testing.assert_array_equal(found["vorticity"], run()["vorticity"])
+
+
+def test_units_are_those_of_the_fine_frames():
+    coarse, said = tiny_frames(40, 12, 24), []
+    days = coarse.assign(vorticity=(coarse["vorticity"] * 86400).assign_attrs(units="day-1"))
+    found = run(days, said.append)
+    np.testing.assert_allclose(found["vorticity"], run()["vorticity"], rtol=1e-5, atol=1e-10)
+    assert said == ["run.nc: vorticity is converted from 'day-1' to 's-1'"]
+
+
+def test_another_scale_is_warned_of():
+    said = []
+    run(tiny_frames(40, 8, 16), said.append)
+    assert [line[: len("run.nc: has lat every 22.5")] for line in said] == [
+        "run.nc: has lat every 22.5",
+        "run.nc: has lon every 22.5",
+    ]
+
+
+def in_metres(frames):
+    return frames.assign(vorticity=frames["vorticity"].assign_attrs(units="m"))
+
+
+def in_km(frames):
+    coords = {dim: frames[dim].assign_attrs(units="km") for dim in ("lat", "lon")}
+    return frames.assign_coords(coords)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c.isel(time=slice(20)), "no frame of 2000-01-01 20:00:00, as 10 of 30 that the"),
+        (lambda c: c.assign_coords(time=np.arange(40)), r"times \(0, ...\) are not of the kind"),
+        (lambda c: c.isel(time=[0, 0, 1]), "its times do not ascend, or it holds no frames"),
+        (lambda c: c.isel(time=slice(0)), "its times do not ascend, or it holds no frames"),
+        (lambda c: c.isel(lon=slice(1)), "one point of lon: give frames of lat and lon"),
+        (lambda c: c.isel(lat=slice(4, None)), "lat from -22.5 to 82.5 does not reach from -82.5"),
+        (lambda c: c.isel(lon=slice(12)), "lon from 0 to 165 does not reach from 3.75 to 348.75"),
+        (in_metres, "in 'm', but in 's-1' in the fine"),
+        (in_km, "its grid is in 'km', but that of the fine frames in 'degrees'"),
+    ],
+)  # fmt: skip
+def test_runs_that_do_not_fit_are_refused(change, words):
+    with pytest.raises(ValueError, match=f"^run.nc: .*{words}"):
+        run(change(tiny_frames(40, 12, 24)))
