@@ -68,6 +68,32 @@ def is_there(study, key, path, choices):
     return path.is_file()
 
 
+def check_made(study, section, path):
+    """Compare a network that this run trains first with the training that goes on from it."""
+    ours = layers(STUDIES[study], section)
+    for other, settings in STUDIES.items():
+        name = own_networks(other).get(path.resolve())
+        if name is None:
+            continue
+        theirs = layers(settings, Path(name).relative_to(f"results/{other}").parts[0])
+        for what in ours:
+            if theirs[what] != ours[what]:
+                raise WorkflowError(
+                    f"{section}.start: {path}: its {what} will be {theirs[what]}, not "
+                    f"{ours[what]}: train from random weights, or from a network of the same kind"
+                )
+
+
+def layers(settings, section):
+    """What a network must share with the one that it goes on from."""
+    trained = "train_2d" if section == "pretrain_2d" else section
+    return {
+        "network": getattr(settings, trained).network,
+        "scale": settings.downscale.scale if trained == "train_2d" else 1,
+        "number of variables": len(settings.source.variables),
+    }
+
+
 def check_first_layer(study):
     """Read the file that the first layer starts from, before hours are spent on frames."""
     settings = STUDIES[study]
@@ -94,6 +120,7 @@ def check_starts(study):
         if path is None:
             continue
         if not is_there(study, f"{section}.start", path, "random"):
+            check_made(study, section, path)
             continue
         try:
             reader = import_module("swsr.training.stage")
@@ -105,6 +132,19 @@ def check_starts(study):
             reader.read_start(path, train, settings.downscale.scale, num_variables)
         except ValueError as error:
             raise WorkflowError(f"{section}.start: {error}") from None
+
+
+def check_study(study):
+    """All of these checks; what is wrong is said of the experiment that it is in."""
+    try:
+        if STUDIES[study].source.kind == "files":
+            check_files(study)
+        check_first_layer(study)
+        check_starts(study)
+    except WorkflowError as error:
+        if study == STUDY:
+            raise
+        raise WorkflowError(f"experiments.{name_of(study)}: {error}") from None
 
 
 def discard_orphans():
@@ -208,10 +248,7 @@ def show_summary():
 
 
 if workflow.is_main_process:
-    for study, settings in STUDIES.items():
-        if settings.source.kind == "files":
-            check_files(study)
-        check_first_layer(study)
-        check_starts(study)
+    for study in STUDIES:
+        check_study(study)
     discard_orphans()
     renew_unrecorded_settings()

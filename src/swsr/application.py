@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import xarray as xr
@@ -196,21 +197,35 @@ def _check_spacing(
     frames: xr.Dataset, chain: Chain, origin: str, warn: Callable[[str], None]
 ) -> None:
     """Refuse a grid in other units; warn of other distances of points and of frames."""
-    given, trained = Spacing.of(frames), Spacing(**chain.first.card.spacing)
+    given, first = Spacing.of(frames), chain.first
+    trained = Spacing(**first.card.spacing)
     if given.units != trained.units:
         raise ValueError(
-            f"{origin}: its grid is in {given.units!r}, but {chain.first.path} was trained on one "
+            f"{origin}: its grid is in {given.units!r}, but {first.path} was trained on one "
             f"in {trained.units!r}"
         )
-    differences = [
-        f"{name} {ours:.4g} {unit}, trained at {theirs:.4g}"
+    unlike = _differences(given, trained, packs=chain.margin > 0)  # 2D alone knows no time
+    if unlike:
+        warn(f"{origin}: unlike the training: {unlike}: see how it does")
+    for before, after in pairwise(chain.networks):
+        made = Spacing(**before.card.spacing)
+        scale = before.card.scale
+        finer = replace(made, lat=made.lat / scale, lon=made.lon / scale)
+        unlike = _differences(finer, Spacing(**after.card.spacing), packs=True)
+        if unlike:
+            warn(f"{after.path}: was not trained on what {before.path} makes: {unlike}")
+
+
+def _differences(given: Spacing, trained: Spacing, *, packs: bool) -> str:
+    """What of two spacings is unlike, in words."""
+    unit = "" if given.units == "1" else f" {given.units}"
+    return "; ".join(
+        f"{name} {ours:.4g}{unit}, trained at {theirs:.4g}"
         for name, unit, ours, theirs in (
-            ("lat every", given.units, given.lat, trained.lat),
-            ("lon every", given.units, given.lon, trained.lon),
-            ("frames every", "seconds", given.seconds, trained.seconds),
+            ("lat every", unit, given.lat, trained.lat),
+            ("lon every", unit, given.lon, trained.lon),
+            ("frames every", " seconds", given.seconds, trained.seconds),
         )
         if ours and theirs and not 1 / _FAR < ours / theirs < _FAR
-        if name != "frames every" or chain.margin  # 2D alone knows no time
-    ]
-    if differences:
-        warn(f"{origin}: unlike the training: {'; '.join(differences)}: see how it does")
+        if name != "frames every" or packs
+    )

@@ -67,7 +67,7 @@ def check_files(
             series[name]["found"] = describe(paths, settings.source, frames)
     _check_alike(series, files)
     _check_edges({name: series[name] for name in settings.series("train")}, files)
-    if settings.packs_frames:
+    if {"train_3d", "train_joint"} & set(trained_sections(settings)):
         _check_steps(series, files)
     with suppress(OSError):  # to be asked again; stages say why they cannot write
         write_text(found, json.dumps({"asked": asked, "series": series}, indent=2) + "\n")

@@ -60,6 +60,9 @@ IN_SCRIPT = Advice(
 )
 
 
+_MOST_LATITUDE = 90.01
+"""Of a point on a pole, with rounding."""
+
 _STALE = {
     "valid_range", "valid_min", "valid_max", "actual_range", "unpacked_valid_range",
     "bounds", "grid_mapping", "ancillary_variables", "cell_measures",
@@ -259,6 +262,11 @@ def _in_degrees(
         values = dataset[dim].values
         if unit.startswith("rad"):
             values = np.degrees(values.astype(float))
+        if dim == "lat" and values.size and np.abs(values).max() > _MOST_LATITUDE:
+            raise ValueError(
+                f"{origin}: {names[dim]} from {values.min():g} to {values.max():g} is no latitude "
+                "in degrees: give it its units, such as m or km"
+            )
         dataset = dataset.assign_coords({dim: (dim, values, attributes)})
     return dataset
 
@@ -289,6 +297,18 @@ def _counted_on(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.assign_coords(lon=("lon", on, attributes))
 
 
+_IN_SECONDS = {
+    name: seconds
+    for seconds, names in (
+        (1, ("s", "sec", "second", "seconds")),
+        (60, ("min", "minute", "minutes")),
+        (3600, ("h", "hr", "hour", "hours")),
+        (86400, ("d", "day", "days")),
+    )
+    for name in names
+}
+
+
 @dataclass(frozen=True)
 class Spacing:
     """Mean distances in a series of frames.
@@ -300,7 +320,7 @@ class Spacing:
     units
         Of both coordinates: `degrees`, or as the frames say.
     seconds
-        Between frames; None when times are plain numbers.
+        Between frames; None when times are numbers without a unit of time.
     """
 
     lat: float
@@ -318,7 +338,10 @@ class Spacing:
 
 def _seconds(frames: xr.Dataset) -> float | None:
     times = frames["time"].values if "time" in frames.coords else np.arange(0)
-    if len(times) < 2 or times.dtype.kind not in "mMO":
+    if len(times) < 2 or times.dtype.kind not in "mMOiuf":
         return None
     step = (times[-1] - times[0]) / (len(times) - 1)
+    if times.dtype.kind in "iuf":
+        unit = str(frames["time"].attrs.get("units", "")).strip().lower()
+        return float(step * _IN_SECONDS[unit]) if unit in _IN_SECONDS else None
     return float(step.total_seconds() if times.dtype == object else step / np.timedelta64(1, "s"))

@@ -22,7 +22,7 @@ from swsr.provenance import FILTER, filter_of
 from swsr.resampling import bicubic
 from swsr.resampling.regridding import map_frames, resample_coordinate
 from swsr.scaling import Scaling
-from swsr.schema import IN_FILE
+from swsr.schema import IN_FILE, Spacing
 from swsr.settings import Filter, Reading, split_entry
 from swsr.sources.describe import beyond
 from swsr.sources.files import (
@@ -255,6 +255,13 @@ def _scale(frames: Mapping[str, xr.Dataset], paths: Mapping[str, Path]) -> int:
     """By how much the truth's grid is finer than the coarse one."""
     low, result, truth = (frames[what] for what in ("coarse", "fine", "truth"))
     scale = truth.sizes["lat"] // low.sizes["lat"]
+    wanted = Spacing.of(truth).units
+    for what in ("coarse", "fine"):
+        unit = Spacing.of(frames[what]).units
+        if unit != wanted:
+            raise ValueError(
+                f"{paths[what]}: its grid is in {unit!r}, but in {wanted!r} in {paths['truth']}"
+            )
     for dim in ("lat", "lon"):
         fine, step = truth[dim].values, float(np.diff(truth[dim].values).min())
         if not _are_close(result[dim].values, fine, _CLOSE * step):

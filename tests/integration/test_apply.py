@@ -1,5 +1,7 @@
 """Frames without truth through trained networks, by one command."""
 
+from dataclasses import replace
+
 import netCDF4
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from tiny import damage, run_swsr, stage_settings, tiny_frames
 
 from swsr.__main__ import main
 from swsr.application import fine_grid
-from swsr.checkpoint import Card, save_network
+from swsr.checkpoint import Card, load_network, save_network
 from swsr.geometry import Geometry
 from swsr.grids import Grid
 from swsr.inference_stage import Trained
@@ -198,6 +200,17 @@ def test_networks_of_other_channels_are_not_chained(tmp_path, fails):
         "skip_3d.safetensors: takes ['u', 'vorticity'] in this order, but",
         "apply", chain[0], tmp_path / "coarse.nc", tmp_path / "a.zarr", "--then", chain[1],
     )  # fmt: skip
+
+
+def test_a_3d_network_of_other_frames_is_warned_of(networks, coarse, tmp_path):
+    """It was trained on frames of half the distance that these have between their points."""
+    sharpening, card = load_network(networks[1])
+    spacing = card.spacing | {"lat": card.spacing["lat"] / 2}
+    save_network(tmp_path / "other.safetensors", sharpening, replace(card, spacing=spacing))
+    said = apply(networks[0], coarse, tmp_path / "a.nc", "--then", tmp_path / "other.safetensors")
+    what = "lat every 7.5 degrees, trained at 3.75"
+    assert f"other.safetensors: was not trained on what {networks[0]} makes: {what}" in said
+    assert "WARNING" not in apply(networks[0], coarse, tmp_path / "b.nc", "--then", networks[1])
 
 
 def test_too_few_frames_for_3d_are_refused(networks, coarse, tmp_path):

@@ -284,6 +284,12 @@ def test_values_in_other_units_are_set_beside_the_truth(files, capsys):
             "changed.nc: has several frames of one time",
         ),
         (
+            "coarse.nc",
+            lambda f: f.assign_coords({d: f[d].assign_attrs(units="km") for d in ("lat", "lon")}),
+            "c",
+            "changed.nc: its grid is in 'km', but in 'degrees' in truth.nc",
+        ),
+        (
             "fine.nc",
             lambda f: f.assign_coords(time=np.arange(12)),
             "cft",

@@ -1,5 +1,6 @@
 """What is known of the files of a study before anything runs: series that are unlike are refused."""
 
+import numpy as np
 import pytest
 from tiny import config, tiny_frames
 
@@ -117,3 +118,19 @@ def test_other_time_steps_are_refused_where_frames_are_packed(check):
     with pytest.raises(ValueError, match="needs one time step"):
         check(every_other, ["network_2d", "joint"])
     check(every_other, ["spectral", "network_2d", "constrained_2d"])
+
+
+def test_time_steps_are_compared_where_only_apply_packs_frames(check):
+    applied = {"files": ["coarse.nc"], "network_3d": True}
+    with pytest.raises(ValueError, match="needs one time step"):
+        check(every_other, ["network_2d"], apply=applied)
+    check(every_other, ["network_2d"], apply=applied | {"network_3d": False})
+
+
+def test_times_that_are_numbers_are_compared_too(check):
+    def in_minutes(frames):
+        times = ("time", 120 * np.arange(frames.sizes["time"]), {"units": "minutes"})
+        return frames.assign_coords(time=times)
+
+    with pytest.raises(ValueError, match=r"two.nc: a frame every 7200 seconds, but every 3600 in"):
+        check(in_minutes)

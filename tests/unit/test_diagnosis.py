@@ -8,7 +8,7 @@ from tiny import tiny_frames
 
 from swsr.evaluation.diagnosis import Diagnosis, diagnose
 from swsr.evaluation.figures import figures
-from swsr.evaluation.gate import FIGURES
+from swsr.evaluation.gate import FIGURES, judge
 from swsr.evaluation.roles import find_roles
 from swsr.evaluation.scores import align, mean_over_frames
 from swsr.evaluation.spectra import make_modes
@@ -76,6 +76,26 @@ def test_twice_the_vorticity_has_four_times_the_enstrophy_and_energy(truth, low)
     assert found["enstrophy_drift"] == pytest.approx(0, abs=1e-4)
     assert found["spectrum_db_vorticity"] == pytest.approx(10 * np.log10(4), rel=1e-3)
     assert found["flicker_vorticity"] == pytest.approx(1, rel=1e-4)
+
+
+def test_a_result_of_which_no_scale_is_true_is_worse_than_one_of_which_some_are(truth, low):
+    noise = np.random.default_rng(0).normal(size=truth["vorticity"].shape).astype("float32")
+    made = {
+        "bicubic": truth * 0.9,
+        "network": truth.assign(vorticity=truth["vorticity"].copy(data=1e-5 * noise)),
+    }
+    found = {
+        name: diagnosed(marked(each.assign_attrs(truth.attrs)), truth, low)
+        for name, each in made.items()
+    }
+    assert found["network"]["resolution_km_vorticity"] == np.inf
+    assert judge(found)["network"]["resolution_km_vorticity"] == "worse"
+
+
+def test_changes_of_a_single_frame_are_not_known(truth, low):
+    one = truth.isel(time=slice(1))
+    found = diagnosed(one, one, low.isel(time=slice(1)))
+    assert found["flicker_vorticity"] is found["enstrophy_drift"] is None
 
 
 def test_fault_at_the_seam_shows_there_and_nowhere_else(truth, low):

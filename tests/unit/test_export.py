@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +94,32 @@ def test_card_says_what_it_was_trained_on_and_what_it_is_worth():
         "on mirror images too, seed 7; swsr 1.2.3, commit abc", "every 2.8 degrees along lat", "every 3600 seconds",
     ):  # fmt: skip
         assert words in page
+
+
+PIXELS = {"lat": 2.0, "lon": 2.0, "units": "1", "seconds": 0.04}
+CODEC = {"codec": "h264", "quality": 20, "scale": 1}
+
+
+@pytest.mark.parametrize(
+    ("network", "more", "train", "words", "others"),
+    [
+        ("skip_2d", {"scale": 2}, {}, "made from the truth by bicubic interpolation (", "Codec"),
+        ("skip_2d", {"scale": 1, "compression": CODEC}, {}, "truth (and", "bicubic"),
+        ("skip_joint", {"scale": 1, "compression": CODEC}, {}, "at the same resolution", "finer"),
+        ("skip_joint", {"scale": 2}, {"start": "trained"}, "networks of `train_2d` and", "None"),
+        ("skip_2d", {"scale": 2, "spacing": PIXELS}, {}, "every 2 along lat", "2 1 along"),
+        ("skip_2d", {"scale": 2, "spacing": PIXELS}, {}, "every 0.04 seconds", "0 seconds"),
+    ],
+)
+def test_card_says_what_its_input_was(network, more, train, words, others):
+    scores = {"mse": 1e-4, "psnr": 40.0, "ssim": 0.99}
+    parts = {"train": scores, "validation": scores}
+    metrics = {"epochs": 12, "parameters": 9, "before": parts, "after": parts}
+    described = card(network, more["scale"])
+    settings = described.settings | {"train": described.settings["train"] | train}
+    page = model_card(replace(described, settings=settings, **more), metrics)
+    assert words in page
+    assert others not in page
 
 
 def test_missing_package_is_one_line_and_leaves_no_file(tmp_path, monkeypatch):

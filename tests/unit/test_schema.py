@@ -44,6 +44,14 @@ def test_angles_are_degrees_in_whatever_the_file_counts(unit):
     assert Geometry.detect(found).lat == "pole"
 
 
+@pytest.mark.parametrize("unit", ["", "degrees"])
+def test_metres_are_no_latitudes(unit):
+    frames = tiny_frames()
+    metres = frames.assign_coords(lat=("lat", np.arange(24) * 500.0, {"units": unit}))
+    with pytest.raises(ValueError, match=r"lat from 0 to 11500 is no latitude in degrees: give"):
+        standardise(metres)
+
+
 def test_longitudes_across_0_are_counted_on_where_they_may_be():
     region = tiny_frames().roll(lon=5, roll_coords=True).isel(lon=slice(20))
     found = schema.standardise(region, ("vorticity",), {}, "f.nc", lon_order="counted on")
@@ -219,6 +227,15 @@ def test_text_is_refused():
 )
 def test_even_times_of_every_kind_are_accepted(times):
     frame_checks.check_frames(tiny_frames().assign_coords(time=times), "frames.nc")
+
+
+@pytest.mark.parametrize(
+    ("unit", "seconds"),
+    [("s", 0.5), ("minutes", 30), ("h", 1800), ("days", 43200), ("1", None), ("frames", None)],
+)
+def test_steps_of_times_that_are_numbers_have_their_unit(unit, seconds):
+    times = ("time", np.arange(30) * 0.5, {"units": unit})
+    assert schema.Spacing.of(tiny_frames().assign_coords(time=times)).seconds == seconds
 
 
 def test_uneven_times_of_another_calendar_are_located():

@@ -344,6 +344,26 @@ def test_an_experiment_starts_from_the_study_under_the_name_of_its_rule(tmp_path
         assert sentence in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"start": OWN, "network": "study_2d"}, "will be skip_2d, not study_2d"),
+        ({"start": "none.safetensors"}, "none.safetensors: no such file"),
+    ],
+)
+def test_what_is_wrong_with_an_experiment_is_said_of_it(tmp_path, changes, sentence):
+    """Before hours are spent on the network that it would start from."""
+    chain = Chain(tmp_path, REPOSITORY / "studies" / "tiny.yaml")
+    tuned = {"methods": ["network_2d"], "train_2d": changes}
+    done = chain.snakemake("--dry-run", config={"experiments": {"tuned": tuned}})
+    assert done.returncode == 1
+    said = (done.stderr + done.stdout).splitlines()
+    assert (
+        sum(f"experiments.tuned: train_2d.start: {changes['start']}" in line for line in said) == 1
+    )
+    assert sentence in done.stderr + done.stdout
+
+
 def test_apply_without_coarse_runs_is_refused(tmp_path):
     chain = Chain(tmp_path, REPOSITORY / "studies" / "tiny.yaml")
     assert "train_2d" in chain.would_run()

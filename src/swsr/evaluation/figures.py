@@ -40,7 +40,7 @@ def figures(diagnosis: Diagnosis, modes: Modes | None) -> dict[str, float | None
             length = effective_resolution(
                 modes.lengths_m[counted], coherence(shared, power, truth), COHERENT
             )
-            found[f"resolution_km_{name}"] = length / 1000 if length else None
+            found[f"resolution_km_{name}"] = length / 1000 if length else np.inf
     return found | _invariants(diagnosis)
 
 
@@ -53,8 +53,9 @@ def _invariants(diagnosis: Diagnosis) -> dict[str, float | None]:
         drifts = [
             physics.drift(each["result"].to_numpy()) - physics.drift(each["truth"].to_numpy())
             for _, each in means.groupby("series")
+            if len(each) > 1
         ]
-        found[f"{key}_drift"] = _known(np.mean(drifts))
+        found[f"{key}_drift"] = _known(np.mean(drifts)) if drifts else None
     if "kinetic energy" in diagnosis.spectra:
         power, truth, _ = diagnosis.spectra["kinetic energy"].sum(axis=2)
         found["kinetic_energy"] = _known(np.mean(power / truth) - 1)

@@ -240,8 +240,9 @@ def physics_table(
     return "\n".join(
         [
             _table(["test frames", "unit", *(LABELS[method] for method in test)], rows),
-            "(!) worse than interpolation, (=) as good; – not available: of frames without their",
-            "border no global figures are known, of planes without a unit of length no spectra.\n",
+            "(!) worse than interpolation, (=) as good; – not available, as global figures of",
+            "frames without their border, spectra of planes without a unit of length, seams and",
+            "poles of planes, and changes of a single frame; inf: no scale is the truth's.\n",
             *(f"- {label}: {text}" for label, text in meanings.items() if label in used),
             "",
         ]

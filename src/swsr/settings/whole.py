@@ -224,11 +224,6 @@ class Settings(Strict):
         bounded = periodic is not None and "lon" not in periodic
         return bounded or bool({"lat", "lon"} & self.source.select.keys())
 
-    @property
-    def packs_frames(self) -> bool:
-        """Whether `methods` name a network that reads several frames in a row."""
-        return not set(self.methods) <= {*INTERPOLATIONS, "network_2d", "constrained_2d"}
-
     def check_patches(self, trained: Iterable[str], num_points: int, origin: str) -> None:
         """Check that patches of these trainings fit into frames of so many points on a side.
 

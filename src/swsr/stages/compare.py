@@ -70,9 +70,11 @@ def _over_seeds(found: pd.DataFrame) -> pd.DataFrame:
     """
     rows = found.groupby(["experiment", "method"], sort=False)
     summary = rows.mean(numeric_only=True)
+    interpolated = summary.index.get_level_values("method").isin(INTERPOLATIONS)
+    # A mean of equal numbers may be off by rounding.
+    summary[interpolated] = rows.first(numeric_only=True)[interpolated]
     summary["psnr_deviation"] = rows["psnr"].std()
     summary["seeds"] = rows.size().astype(float)
-    interpolated = summary.index.get_level_values("method").isin(INTERPOLATIONS)
     summary.loc[interpolated, ["psnr_deviation", "seeds"]] = float("nan")
     summary = summary.reset_index()
     again = summary["method"].isin(INTERPOLATIONS) & summary.duplicated(["method", "psnr"])
