@@ -34,6 +34,12 @@ def check_files(study):
         if settings.coarse_run(name):
             run = settings.coarse_run(name)
             coarse[name] = [Path(file) for file in usable_files("source.coarse", run)]
+            for file in coarse[name]:
+                if (file.resolve(), split_entry(run)[1] or 0) in used:
+                    raise WorkflowError(
+                        f"source.coarse: {run}: {file} is one of the fine files: name the run of "
+                        "the coarse model"
+                    )
     try:
         check.check_files(settings, files, coarse, Path(f"results/{study}/source.json"))
     except ValueError as error:

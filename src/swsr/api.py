@@ -128,9 +128,10 @@ class SuperResolver:
         if "time" not in frames.coords:
             frames = frames.assign_coords(time=np.arange(frames.sizes["time"]))
         unlike: list[str] = []
-        frames = as_trained(frames, self.chain, periodic, _ORIGIN, unlike.append)
         lazy = any(variable.chunks for variable in frames.data_vars.values())
+        frames = as_trained(frames, self.chain, periodic, _ORIGIN, unlike.append)
         if not lazy:
+            frames = frames.compute()
             unlike += [f"{_ORIGIN}: {each}" for each in range_warnings(frames, self.card)]
         for sentence in unlike:
             warnings.warn(sentence, stacklevel=2)  # from here, so that it names the caller's line

@@ -10,7 +10,7 @@ import xarray as xr
 from swsr.checkpoint import Card
 from swsr.components import units_of
 from swsr.frame_checks import check_times
-from swsr.geometry import Geometry
+from swsr.geometry import Geometry, once_around
 from swsr.inference_stage import Chain, Trained, check_variables
 from swsr.resampling.regridding import refine_coordinate
 from swsr.resampling.splines import onto_grid
@@ -56,6 +56,8 @@ def as_trained(
         too few, times are not even and a network packs frames, or a network that was trained on
         coarse runs does not get frames of its whole region.
     """
+    if chain.first.card.coarse_run is not None:
+        frames = once_around(frames)
     frames = _in_units(frames, chain.first, origin, warn)
     _check_frames(frames, chain, origin)
     _check_spacing(frames, chain, origin, warn)
@@ -150,9 +152,9 @@ def _check_frames(frames: xr.Dataset, chain: Chain, origin: str) -> None:
 
 def _on_trained_points(marked: xr.Dataset, card: Card, origin: str) -> xr.Dataset:
     """Frames where those of the training were interpolated to, if these were of a coarse run."""
-    if card.coarse_grid is None or card.edges is None:
+    if card.coarse_run is None or card.edges is None:
         return marked
-    grid = {dim: np.array(values) for dim, values in card.coarse_grid.items()}
+    grid = {dim: np.array(card.coarse_run[dim]) for dim in ("lat", "lon")}
     lat, lon = card.edges
     trained = replace(Geometry.of(marked), lat=lat, lon=lon)
     return trained.mark(onto_grid(marked, grid, origin))
@@ -199,6 +201,9 @@ def _check_spacing(
     """Refuse a grid in other units; warn of other distances of points and of frames."""
     given, first = Spacing.of(frames), chain.first
     trained = Spacing(**first.card.spacing)
+    if first.card.coarse_run is not None:
+        lat, lon = first.card.coarse_run["steps"]
+        trained = replace(trained, lat=lat, lon=lon)
     if given.units != trained.units:
         raise ValueError(
             f"{origin}: its grid is in {given.units!r}, but {first.path} was trained on one "

@@ -36,8 +36,9 @@ class Card:
     the `schema.Spacing` of the frames that the network reads, and `edges` are those of lat and lon
     of their `geometry.Geometry`, `vectors` whether each variable is a component of a vector;
     `compression` is the codec, quality and scale of the contraction that they went through before,
-    `filter` what made them coarser. `coarse_grid` has lat and lon of the frames that the network
-    reads where these were no copies but a coarse run, whose frames are interpolated onto it.
+    `filter` what made them coarser. `coarse_run` is None where the network reads such copies; else
+    it has lat and lon of the points to which frames of a coarse run are interpolated before, and
+    the steps of that run's own grid.
     """
 
     network: str
@@ -54,7 +55,7 @@ class Card:
     edges: tuple[LatEdge, LonEdge] | None = None
     vectors: tuple[bool, ...] | None = None
     filter: Filter = "bicubic"
-    coarse_grid: dict[str, list[float]] | None = None
+    coarse_run: dict[str, list[float]] | None = None
 
     @property
     def scaling(self) -> Scaling:

@@ -5,18 +5,17 @@ the coarser one lie on every other longitude of the finer one, and not in the mi
 frames are interpolated by a fraction of their step, by cubic splines, to where copies have them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
 import xarray as xr
 
 from swsr.components import units_of
-from swsr.geometry import Geometry
+from swsr.geometry import Geometry, once_around
 from swsr.resampling.regridding import resample_coordinate
 from swsr.resampling.splines import onto_grid
 from swsr.schema import Spacing
-from swsr.sources.files import kind_of_times
+from swsr.sources.files import is_numbered, kind_of_times, of_one_calendar
 from swsr.sources.units import convert_like
 
 _ALIKE = 1e-3
@@ -45,7 +44,8 @@ def low_frames(
     scale
         Points of `fine` along lat and lon per point of the result.
     periodic
-        Dims of the coarse run that go around, or None: as its coordinates tell.
+        Dims of the coarse run that go around, or None: as its coordinates tell, in a plane as in
+        the fine frames.
     origin
         What to call the coarse run.
     warn
@@ -58,9 +58,10 @@ def low_frames(
     Raises
     ------
     ValueError
-        When units cannot be converted, the run lacks a time or a part of the region, or its grid is
-        in other units.
+        When units cannot be converted, the run lacks a time or a part of the region, or its grid or
+        its times are in other units.
     """
+    coarse = once_around(coarse)
     converted = convert_like(coarse, units_of(fine), origin, "the fine frames")
     for name, unit in units_of(converted).items():
         if unit != units_of(coarse)[name]:
@@ -70,14 +71,23 @@ def low_frames(
         for dim in ("lat", "lon")
     }
     _check_grid(converted, fine, scale, origin, warn)
-    geometry = replace(Geometry.detect(converted, periodic), vectors=Geometry.of(fine).vectors)
+    geometry = _geometry(converted, fine, periodic)
     low = onto_grid(geometry.mark(_at_times(converted, fine, origin)), grid, origin)
-    low = low.assign_attrs(fine.attrs).assign_coords({"time": fine["time"]} | _of(fine, grid))
-    return low.assign({name: low[name].assign_attrs(fine[name].attrs) for name in fine.data_vars})
+    like = {dim: (dim, values, fine[dim].attrs) for dim, values in grid.items()}
+    low = low.assign_coords(like | {"time": fine["time"]})
+    low.attrs = dict(fine.attrs)
+    for variable in fine.data_vars:
+        low[variable].attrs = dict(fine[variable].attrs)
+    return low
 
 
-def _of(fine: xr.Dataset, grid: Mapping[str, np.ndarray]) -> dict[str, object]:
-    return {dim: (dim, values, fine[dim].attrs) for dim, values in grid.items()}
+def _geometry(coarse: xr.Dataset, fine: xr.Dataset, periodic: Sequence[str] | None) -> Geometry:
+    """What lies beyond the edges of a coarse run; in doubt what lies beyond those of `fine`."""
+    wanted = Geometry.of(fine)
+    if periodic is None and Spacing.of(fine).units != "degrees":
+        edges = {"lat": wanted.lat, "lon": wanted.lon}
+        periodic = [dim for dim, edge in edges.items() if edge == "periodic"]
+    return replace(Geometry.detect(coarse, periodic), vectors=wanted.vectors)
 
 
 def _check_grid(
@@ -85,12 +95,12 @@ def _check_grid(
 ) -> None:
     for dim in ("lat", "lon"):
         if coarse.sizes[dim] < 2:
-            raise ValueError(f"{origin}: one point of {dim}: give frames of lat and lon")
+            raise ValueError(f"{origin}: one point of {dim}: give frames of the whole region")
     ours, theirs = Spacing.of(coarse), Spacing.of(fine)
     if ours.units != theirs.units:
         raise ValueError(
             f"{origin}: its grid is in {ours.units!r}, but that of the fine frames in "
-            f"{theirs.units!r}"
+            f"{theirs.units!r}: convert one"
         )
     for dim, step, wanted in (
         ("lat", ours.lat, scale * theirs.lat),
@@ -105,14 +115,22 @@ def _check_grid(
 
 def _at_times(coarse: xr.Dataset, fine: xr.Dataset, origin: str) -> xr.Dataset:
     """The frames of the moments of `fine`."""
-    ours, wanted = coarse.indexes["time"], fine.indexes["time"]
-    if not (len(ours) and ours.is_unique and ours.is_monotonic_increasing):
-        raise ValueError(f"{origin}: its times do not ascend, or it holds no frames")
-    if kind_of_times(coarse) != kind_of_times(fine) or type(ours) is not type(wanted):
+    if is_numbered(coarse) != is_numbered(fine):
+        lacking = "it" if is_numbered(coarse) else "the fine frames"
         raise ValueError(
-            f"{origin}: its times ({ours[0]!s}, ...) are not of the kind of those of the fine "
-            f"frames ({wanted[0]!s}, ...): write both alike"
+            f"{origin}: {lacking} has no times, but the other has: write times to both"
         )
+    if not coarse.sizes["time"]:
+        raise ValueError(f"{origin}: holds no frames")
+    kinds = kind_of_times(coarse), kind_of_times(fine)
+    if len(set(kinds)) > 1:
+        raise ValueError(
+            f"{origin}: its times are {kinds[0]}, but {kinds[1]} in the fine frames: write times "
+            "of one kind into both"
+        )
+    ours, wanted = (part.indexes["time"] for part in of_one_calendar([coarse, fine]))
+    if not (ours.is_unique and ours.is_monotonic_increasing):
+        raise ValueError(f"{origin}: its times do not ascend: sort its frames, each time once")
     step = wanted[1] - wanted[0] if len(wanted) > 1 else None
     nearest = {} if step is None else {"method": "nearest", "tolerance": abs(step) * _ALIKE}
     places = ours.get_indexer(wanted, **nearest)

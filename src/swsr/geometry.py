@@ -145,6 +145,15 @@ def _plane_edge(coordinate: xr.DataArray) -> LonEdge:
     return "periodic" if period and is_periodic(coordinate.values, float(period)) else "edge"
 
 
+def once_around(frames: xr.Dataset) -> xr.Dataset:
+    """The same frames without a last meridian that is the first one again, a turn later."""
+    lon = frames["lon"].values
+    if not str(frames["lon"].attrs.get("units", "")).startswith("degree") or len(lon) < 3:
+        return frames
+    again = abs(float(lon[-1] - lon[0]) - 360) < 0.01 * float(lon[1] - lon[0])
+    return frames.isel(lon=slice(-1)) if again else frames
+
+
 def is_periodic(values: np.ndarray, period: float) -> bool:
     """Whether coordinates, ascending and even, go once through their period."""
     if len(values) < 2:

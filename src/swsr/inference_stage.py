@@ -188,7 +188,7 @@ def _constraints(fine: xr.Dataset, source: xr.Dataset, chain: Chain) -> list[Con
             f"{chain.first.path}: was trained to undo compression ({card.compression['codec']}): "
             "its frames are not to be consistent with compressed ones"
         )
-    if card.coarse_grid is not None:
+    if card.coarse_run is not None:
         raise ValueError(
             f"{chain.first.path}: was trained to correct coarse runs: its frames are not to be "
             "consistent with them"

@@ -44,7 +44,8 @@ FILTER = "swsr_filter"
 """Attribute of low-resolution stores, and of what is made of them: how they were made coarser."""
 
 COARSE_RUN = "swsr_coarse_run"
-"""Attribute of stores whose frames are those of a coarse run, or were made of such: its file."""
+"""Attribute of stores whose frames are those of a coarse run, or were made of such, as JSON: its
+file, and the steps of its own grid along lat and lon."""
 
 
 @cache
@@ -96,6 +97,11 @@ def filter_of(attributes: Mapping[str, Any]) -> Filter:
     """How the frames of a store with these attributes were made coarser."""
     found: Filter = attributes.get(FILTER, "bicubic")  # the only one when older stores were made
     return found
+
+
+def coarse_run_of(attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Which coarse run the frames of a store with these attributes are of; None if of none."""
+    return json.loads(attributes[COARSE_RUN]) if COARSE_RUN in attributes else None
 
 
 def are_copies(attributes: Mapping[str, Any]) -> bool:

@@ -1,5 +1,8 @@
 """Coarse runs in place of copies: from the store of their frames to the networks' results."""
 
+import json
+from itertools import chain
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -23,14 +26,14 @@ def folder(tmp_path_factory):
     return folder
 
 
-def downscale(folder, name, output="run"):
+def downscale(folder, name, output="run", high="high/seed_0.json"):
     """The stage, with frames of a run of this name."""
     settings = folder / "coarse"
     settings.mkdir(exist_ok=True)
     coarse = {"train": ["coarse.nc"], "test": ["coarse.nc"]}
     return run_swsr(
         "downscale", "--settings", stage_settings(settings, "downscale", source={"coarse": coarse}),
-        "--high", folder / "high" / "seed_0.json", "--files", folder / name, "--threads", 1,
+        "--high", folder / high, "--files", folder / name, "--threads", 1,
         "--output", folder / output / "seed_0.json",
     )  # fmt: skip
 
@@ -52,7 +55,7 @@ def test_frames_of_the_run_lie_where_copies_do(folder):
     assert low.sizes == copies.sizes
     for dim in ("time", "lat", "lon"):
         assert low[dim].equals(copies[dim])
-    assert low.attrs["swsr_coarse_run"] == "coarse.nc"
+    assert json.loads(low.attrs["swsr_coarse_run"]) == {"file": "coarse.nc", "steps": [15, 15]}
     difference = np.abs(low["vorticity"] - copies["vorticity"]).max()
     assert 0 < difference < 0.1 * np.abs(copies["vorticity"]).max()
 
@@ -72,6 +75,38 @@ def test_apply_and_the_api_put_the_run_where_the_training_did(folder, inferred):
             np.testing.assert_allclose(
                 ours["vorticity"] / scale, inferred["vorticity"] / scale, atol=1e-5
             )
+
+
+def test_the_api_gives_values_in_memory_for_such_and_says_what_is_unlike(folder):
+    network = load(folder / "train_2d" / "network.safetensors")
+    with xr.open_dataset(folder / "coarse.nc") as run:
+        frames = run.load()
+    with pytest.warns(UserWarning, match="of the values lie outside"):
+        found = network(frames.map(lambda values: values * 100, keep_attrs=True))
+    assert found["vorticity"].chunks is None
+    lazy = network(frames.chunk({"time": 8}))
+    assert lazy["vorticity"].chunks[0] == (8,) * 5
+
+
+def test_a_region_is_cut_from_a_globe_and_keeps_its_edges(folder):
+    """As in the training, where the run covered more than the fine region too."""
+    part = folder / "part"
+    _, high = make_stores(part, tiny_frames().isel(lat=slice(4, 20), lon=slice(8, 32)))
+    done = downscale(folder, "coarse.nc", part / "run", high)
+    assert done.returncode == 0, done.stderr
+    low, network = part / "run" / "seed_0.json", part / "train_2d" / "network.safetensors"
+    done = train((low, high), part / "train_2d", epochs=1, patch_points=8)
+    assert done.returncode == 0, done.stderr
+    frames = {"--low": low, "--like": high, "--output": part / "infer_2d.json"}
+    done = run_swsr("infer_2d", "--network", network, *chain.from_iterable(frames.items()))
+    assert done.returncode == 0, done.stderr
+    done = run_swsr("apply", network, folder / "coarse.nc", part / "fine.nc", "--threads", 1)
+    assert done.returncode == 0, done.stderr
+    expected = open_frames(part / "infer_2d.json")["vorticity"]
+    with xr.open_dataset(part / "fine.nc") as found:
+        ours = found["vorticity"].isel(time=slice(30)).values
+        np.testing.assert_allclose(found["lon"], expected["lon"], atol=1e-9)
+    assert np.abs(ours - expected.values).max() < 1e-5 * np.abs(expected.values).max()
 
 
 def test_a_part_of_the_region_is_refused(folder):
@@ -107,7 +142,7 @@ def test_a_run_and_copies_are_no_training_together(folder):
         "--high", *[folder / "high" / "seed_0.json"] * 2, "--output", folder / "mixed",
     )  # fmt: skip
     assert done.returncode == 1
-    assert "its coarse grid None are not those of" in done.stderr
+    assert "its coarse run's steps None are not those of" in done.stderr
 
 
 def test_gaps_of_a_run_are_refused_by_name(folder):

@@ -30,6 +30,26 @@ def test_without_experiments_a_config_is_one_study():
     assert homes.of("default", "train_2d") == homes.of("default", "extract", "seed_10") == "default"
 
 
+def test_experiments_with_other_coarse_runs_share_the_fine_frames_alone():
+    def coarse(*train):
+        return {"train": list(train), "test": ["coarse_test.nc"]}
+
+    fine = {"kind": "files", "train": ["a.nc", "b.nc"], "test": ["c.nc"]}
+    source = tiny.config()["source"] | fine | {"coarse": coarse("d.nc", "e.nc#0")}
+    others = {
+        "copies": {"source": {"coarse": None}},
+        "sample": {"source": {"coarse": coarse("d.nc", "e.nc#1")}},
+        "swapped": {"source": {"coarse": coarse("e.nc#0", "d.nc")}},
+    }
+    homes = Homes(expand(config(source=source, experiments=others)))
+    for name in others:
+        study = f"default/experiments/{name}"
+        assert homes.of(study, "extract", "train_1") == "default"
+        assert homes.of(study, "downscale", "train_1") == study
+        assert homes.of(study, "train_2d") == study
+    assert homes.of("default/experiments/sample", "downscale", "train_0") == "default"
+
+
 def test_experiments_are_the_study_with_changes():
     studies = expand(config(experiments={"plain": {"train_2d": {"network": "study_2d"}}}))
     assert list(studies) == ["default", "default/experiments/plain"]

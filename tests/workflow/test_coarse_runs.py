@@ -90,6 +90,7 @@ def test_a_changed_run_is_read_again_and_no_copy_is_made_anew(mine):
     ("name", "change", "words"),
     [
         ("none.nc", None, "source.coarse: none.nc: no such file"),
+        ("fine.nc", None, "source.coarse: fine.nc: fine.nc is one of the fine files: name the run"),
         ("short.nc", lambda c: c.isel(time=slice(9)), "short.nc: has no frame of 2000-01-01 09:00"),
     ],
 )

@@ -73,8 +73,7 @@ class _Axis:
         beyond = 0 if edge == "edge" else min(_MARGIN, len(values))
         points = _continued(values, beyond, edge)
         if edge == "periodic":
-            period = values[-1] - values[0] + float(np.diff(values).mean())
-            wanted = values[0] + (wanted - values[0]) % period
+            wanted = values[0] + (wanted - values[0]) % _period(values)
         step = float(np.diff(values).max())
         outside = max(points[0] - wanted.min(), wanted.max() - points[-1])
         if outside > (0.5 + _SAME) * step:
@@ -94,8 +93,13 @@ def _continued(values: np.ndarray, beyond: int, edge: str) -> np.ndarray:
     first, last = values[:beyond], values[-beyond:]
     if edge == "pole":
         return np.concatenate([-180 - first[::-1], values, 180 - last[::-1]])
-    period = values[-1] - values[0] + float(np.diff(values).mean())
+    period = _period(values)
     return np.concatenate([last - period, values, first + period])
+
+
+def _period(values: np.ndarray) -> float:
+    """Of even coordinates that go around once."""
+    return float(values[-1] - values[0] + np.diff(values).mean())
 
 
 @dataclass(frozen=True)

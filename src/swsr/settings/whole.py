@@ -336,7 +336,7 @@ class Settings(Strict):
     def _downscaling(self) -> Downscale:
         if self.source.coarse is None:
             return self.downscale
-        reading = self._read_as_source() | {"select": self._levels(), "every": 1}
+        reading = self._read_as_source() | {"format": None, "select": self._levels(), "every": 1}
         return DownscaleStage(**self.downscale.model_dump(), coarse=Reading(**reading))
 
     def _levels(self) -> dict[str, Any]:

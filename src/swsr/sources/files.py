@@ -19,6 +19,9 @@ from swsr.sources.units import convert
 _READ_BYTES = 16 * 2**20
 """Of a variable that are read at once: enough for any disk, little in memory."""
 
+_NUMBER = "number of the frame"
+"""What the time of frames is called that have none."""
+
 
 def find_files(entry: str) -> list[Path]:
     """Files that an entry stands for, as `matching_files`.
@@ -95,10 +98,15 @@ def open_files(
     ]  # fmt: skip
     frames = _join(parts, paths)
     if "time" not in frames.coords:
-        number = ("time", np.arange(frames.sizes["time"]), {"long_name": "number of the frame"})
+        number = ("time", np.arange(frames.sizes["time"]), {"long_name": _NUMBER})
         frames = frames.assign_coords(time=number)
     frames = pick_times(frames, reading.select, reading.every, str(paths[0]))
     return convert(frames, reading.units, str(paths[0]))
+
+
+def is_numbered(frames: xr.Dataset) -> bool:
+    """Whether frames of `open_files`, or of a store of such, had no times of their own."""
+    return bool(frames["time"].attrs.get("long_name") == _NUMBER)
 
 
 def format_of(paths: list[Path], reading: Reading) -> Format:
@@ -164,7 +172,7 @@ def _join(parts: list[xr.Dataset], paths: list[Path]) -> xr.Dataset:
     filled = [part for part in parts if part.sizes["time"]]
     if all("time" in part.coords for part in filled):
         origins = [path for part, path in zip(parts, paths, strict=True) if part.sizes["time"]]
-        named = zip(_of_one_calendar(filled), origins, strict=True)
+        named = zip(of_one_calendar(filled), origins, strict=True)
         filled = _in_order(sorted(named, key=lambda pair: pair[0]["time"].values[0]))
     joined = xr.concat(
         filled or parts, "time", data_vars="minimal", coords="minimal", compat="override",
@@ -187,7 +195,7 @@ def _in_order(named: list[tuple[xr.Dataset, Path]]) -> list[xr.Dataset]:
     return [part for part, _ in named]
 
 
-def _of_one_calendar(parts: list[xr.Dataset]) -> list[xr.Dataset]:
+def of_one_calendar(parts: list[xr.Dataset]) -> list[xr.Dataset]:
     """Times of one type: beyond the years of nanoseconds xarray has dates of another one."""
     firsts = [part["time"].values[0] for part in parts]
     calendars = {first.calendar for first in firsts if isinstance(first, cftime.datetime)}

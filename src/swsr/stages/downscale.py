@@ -1,5 +1,6 @@
 """Make low-resolution copies of frames, or take those of a coarse run, and compress them."""
 
+import json
 from pathlib import Path
 
 import xarray as xr
@@ -11,6 +12,7 @@ from swsr.provenance import COARSE_RUN, COMPRESSION, FILTER, attributes, files_i
 from swsr.resampling.coarsening import Coarsening
 from swsr.resampling.regridding import map_frames, resample_coordinate
 from swsr.run import Run
+from swsr.schema import Spacing
 from swsr.settings import DownscaleStage, read_stage_settings
 from swsr.zarr_io import Layout, input_digests, open_frames, write_frames
 
@@ -43,7 +45,7 @@ def downscale(
     check_divisible(frames, choices.scale, Geometry.of(frames), str(high))
     notes = attributes("downscale", choices, input_digests([high])) | {FILTER: choices.filter}
     if files:
-        _write_run(files, sample, frames, choices, output, notes | {COARSE_RUN: files[0].name}, run)
+        _write_run(files, sample, frames, choices, output, notes, run)
         return
     low = _contract(frames, Coarsening.of(frames, choices.filter, choices.scale))
     found = f"{low.sizes['lat']} x {low.sizes['lon']} points from {high.stem}"
@@ -74,6 +76,8 @@ def _write_run(
     layout, origin = Layout.of(frames), str(files[0])
     coarse = open_files(files, choices.coarse, sample, may_lack=True)
     checked = check_finite_frames(coarse, origin, layout.chunk_frames)
+    own = Spacing.of(coarse)
+    notes[COARSE_RUN] = json.dumps({"file": files[0].name, "steps": [own.lat, own.lon]})
     low = low_frames(checked, frames, choices.scale, choices.coarse.periodic, origin, run.warn)
     identity, at_once = files_identity(files, sample), max(coarse.chunksizes["time"])
     with read_to_the_end(origin):

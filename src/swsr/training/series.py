@@ -10,7 +10,7 @@ import xarray as xr
 
 from swsr.components import is_component, mirror_signs, units_of
 from swsr.geometry import Geometry
-from swsr.provenance import COARSE_RUN, compression_of, filter_of
+from swsr.provenance import coarse_run_of, compression_of, filter_of
 from swsr.run import Run
 from swsr.scaling import Scaling
 from swsr.schema import Spacing
@@ -24,7 +24,7 @@ class Series:
 
     `sets` has, for each set, a source per series; `chunk` is the number of frames in a chunk;
     `compression` the codec, quality and scale that the frames went through, if any, and `filter`
-    what made them coarser; `coarse_grid` as in a `checkpoint.Card`.
+    what made them coarser; `coarse_run` as in a `checkpoint.Card`.
     """
 
     variables: tuple[str, ...]
@@ -35,7 +35,7 @@ class Series:
     chunk: int
     compression: dict[str, Any] | None
     filter: Filter
-    coarse_grid: dict[str, list[float]] | None
+    coarse_run: dict[str, list[float]] | None
     sets: dict[Set, tuple[StoredFrames, ...]]
 
 
@@ -58,7 +58,7 @@ def open_series(manifests: Sequence[Path], split: Split, cache: Cache) -> Series
             ("edges", _edges),
             ("components of vectors", _components),
             ("filter", _filter),
-            ("coarse grid", _coarse_grid),
+            ("coarse run's steps", _steps_of_run),
         )
         for what, describe in kinds:
             ours, theirs = describe(dataset), describe(first)
@@ -79,7 +79,7 @@ def open_series(manifests: Sequence[Path], split: Split, cache: Cache) -> Series
         chunk_frames(first),
         _compression(first),
         filter_of(first.attrs),
-        _coarse_grid(first),
+        _coarse_run(first),
         {name: tuple(parts) for name, parts in sets.items()},
     )
 
@@ -107,10 +107,15 @@ def _filter(dataset: xr.Dataset) -> Filter:
     return filter_of(dataset.attrs)
 
 
-def _coarse_grid(dataset: xr.Dataset) -> dict[str, list[float]] | None:
-    if COARSE_RUN not in dataset.attrs:
-        return None
-    return {dim: dataset[dim].values.tolist() for dim in ("lat", "lon")}
+def _coarse_run(dataset: xr.Dataset) -> dict[str, list[float]] | None:
+    steps = _steps_of_run(dataset)
+    points = {dim: dataset[dim].values.tolist() for dim in ("lat", "lon")}
+    return points | {"steps": steps} if steps else None
+
+
+def _steps_of_run(dataset: xr.Dataset) -> list[float] | None:
+    found = coarse_run_of(dataset.attrs)
+    return [round(step, 6) for step in found["steps"]] if found else None
 
 
 def _compression(dataset: xr.Dataset) -> dict[str, Any] | None:

@@ -195,5 +195,5 @@ def _card(choices: TrainStage, low: Series, scaling: Scaling, digests: dict[str,
         edges=(low.geometry.lat, low.geometry.lon),
         vectors=low.geometry.vectors,
         filter=low.filter,
-        coarse_grid=low.coarse_grid,
+        coarse_run=low.coarse_run,
     )
