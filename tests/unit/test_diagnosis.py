@@ -4,19 +4,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from numpy.polynomial.legendre import leggauss
 from tiny import tiny_frames
 
 from swsr.evaluation.diagnosis import Diagnosis, diagnose
 from swsr.evaluation.figures import figures
 from swsr.evaluation.gate import FIGURES, judge
 from swsr.evaluation.roles import find_roles
-from swsr.evaluation.scores import align, mean_over_frames
+from swsr.evaluation.scores import Pair, align, mean_over_frames, score_frames
 from swsr.evaluation.spectra import make_modes
 from swsr.geometry import Geometry
 from swsr.grids import Grid
 from swsr.provenance import COMPRESSION, FILTER
 from swsr.resampling import bicubic
 from swsr.resampling.coarsening import Coarsening
+from swsr.scaling import Scaling
 
 
 def marked(frames, chunk=4):
@@ -112,7 +114,7 @@ def test_frames_read_at_once_change_no_figure(truth, low, monkeypatch):
     at_once = diagnosed(noisy, truth, low)
     monkeypatch.setattr("swsr.evaluation.diagnosis.frames_at_once", lambda _: 3)
     for key, value in diagnosed(noisy, truth, low).items():
-        assert value == pytest.approx(at_once[key], rel=1e-6), key
+        assert value == pytest.approx(at_once[key], rel=1e-6, abs=1e-6), key
 
 
 def test_long_series_have_spectra_of_some_frames(truth, low, monkeypatch):
@@ -134,6 +136,92 @@ def test_drift_is_that_of_each_series(truth, low):
         for name, factor in (("seed_0", 1), ("seed_1", 5))
     ]
     assert figures(Diagnosis.join(parts), modes)["enstrophy_drift"] == 0
+
+
+def test_drift_is_the_change_beyond_that_of_the_truth(truth, low):
+    """A tenth more at the end is 21% more of a square."""
+    growing = truth * xr.DataArray(np.linspace(1, 1.1, 10, dtype="float32"), dims="time")
+    assert diagnosed(growing, truth, low)["enstrophy_drift"] == pytest.approx(0.21, rel=1e-3)
+
+
+def test_extremes_are_compared_whatever_the_level(truth, low):
+    """Their error is a share of the deviation from the mean, not of the mean."""
+    raised = [(each.astype("float64") + 1).assign_attrs(truth.attrs) for each in (truth, low)]
+    expected = diagnosed(2 * truth, truth, low)["extremes_vorticity"]
+    found = diagnosed(2 * raised[0] - 1, *raised)["extremes_vorticity"]
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert found > 1
+
+
+def on_plane(field, step_km, periodic):
+    """Frames of a vorticity (lat, lon) on points of a plane, and every second of those points."""
+    lat, lon = (np.arange(size) * step_km for size in field.shape)
+    coords = {"lat": ("lat", lat, {"units": "km"}), "lon": ("lon", lon, {"units": "km"})}
+    variable = ("time", "lat", "lon"), np.stack([field, -field]), {"units": "s-1"}
+    plane = xr.Dataset({"vorticity": variable}, coords | {"time": [0, 1]})
+    marked_plane = Geometry.detect(plane, periodic).mark(plane).chunk({"time": 2})
+    return marked_plane, marked_plane.isel(lat=slice(0, None, 2), lon=slice(0, None, 2))
+
+
+def waves(number):
+    """Cosine and sine with so many waves along lon, on a plane of 40 x 40 points."""
+    phase = np.broadcast_to(2 * np.pi * number * np.arange(40) / 40, (40, 40))
+    return np.cos(phase), np.sin(phase)
+
+
+def test_a_scale_of_the_truth_that_a_result_lacks_counts():
+    """Two waves along 80 km, of which the shorter is 80 dB too weak, and out of phase."""
+    (long, _), (short, shifted) = waves(2), waves(8)
+    truth, low = on_plane(long + short, 2.0, ("lat", "lon"))
+    result, _ = on_plane(long + 1e-4 * shifted, 2.0, ("lat", "lon"))
+    found = diagnosed(result, truth, low)
+    assert found["spectrum_db_vorticity"] == pytest.approx(80 / np.sqrt(2))
+    assert found["resolution_km_vorticity"] == pytest.approx(40)
+    assert diagnosed(truth, truth, low)["resolution_km_vorticity"] == pytest.approx(10)
+
+
+def test_the_spectrum_of_enstrophy_sums_to_its_mean():
+    truth, low = on_plane(3 * waves(5)[0], 2.0, ("lat", "lon"))
+    diagnosis = diagnose("a", 2 * truth, truth, low, make_modes(Grid.of(truth)))
+    ours, theirs, _ = diagnosis.spectra["enstrophy"].sum(axis=2)
+    np.testing.assert_allclose(theirs, 9 / 4)  # half of the mean square
+    np.testing.assert_allclose(ours, 9)
+    np.testing.assert_allclose(theirs, diagnosis.means["enstrophy", "truth"])
+
+
+@pytest.mark.parametrize("periodic", [(), ("lon",), ("lat",)])
+def test_a_plane_with_edges_has_spectra_but_no_energy_of_its_flow(periodic):
+    """Which vorticity alone does not give."""
+    truth, low = on_plane(waves(5)[0], 2.0, periodic)
+    found = diagnosed(2 * truth, truth, low)
+    assert found["spectrum_db_vorticity"] == pytest.approx(10 * np.log10(4))
+    assert found["enstrophy"] == pytest.approx(3)
+    assert "kinetic_energy" not in found
+
+
+def test_a_zone_has_spectra_but_no_energy_of_its_flow(truth):
+    """Between two parallels vorticity alone gives no flow either."""
+    lat = "lat", np.linspace(10, 40, 24), truth["lat"].attrs
+    zone = marked(truth.assign_coords(lat=lat))
+    assert (zone.attrs["lat_edge"], zone.attrs["lon_edge"]) == ("edge", "periodic")
+    found = diagnosed(2 * zone, zone, zone.isel(lat=slice(0, None, 2), lon=slice(0, None, 2)))
+    assert found["spectrum_db_vorticity"] == pytest.approx(10 * np.log10(4), rel=1e-3)
+    assert "kinetic_energy" not in found
+
+
+def test_velocities_on_the_poles_have_no_spectrum_of_kinetic_energy():
+    frames = tiny_frames(num_frames=2, variables=("u", "v"))
+    for name in ("u", "v"):
+        frames[name].attrs["units"] = "m s-1"
+    energies = []
+    for first in (-90 + 90 / 24, -90):
+        lat = "lat", np.linspace(first, -first, 24), frames["lat"].attrs
+        truth = marked(frames.assign_coords(lat=lat))
+        coarse = truth.isel(lat=slice(0, None, 2), lon=slice(0, None, 2))
+        found = diagnosed(2 * truth, truth, coarse)
+        assert found["spectrum_db_u"] == pytest.approx(10 * np.log10(4), rel=1e-3)
+        energies.append(found.get("kinetic_energy"))
+    assert energies == [pytest.approx(3, rel=1e-3), None]
 
 
 def test_a_plane_without_lengths_has_no_spectra(truth, low):
@@ -231,7 +319,7 @@ def test_frames_without_border_have_inner_points_only(truth):
     pair = align(cut, truth, frames, "inner", centres=True)
     xr.testing.assert_equal(pair.result, pair.truth)
     assert pair.result.sizes == {"time": 6, "lat": 20, "lon": 44}
-    assert len(pair.weights) == 20
+    np.testing.assert_array_equal(pair.weights, Grid.of(truth).weights[2:-2])
 
 
 def test_whole_frames_are_cut_as_those_without_border_are(truth):
@@ -242,6 +330,34 @@ def test_whole_frames_are_cut_as_those_without_border_are(truth):
     np.testing.assert_array_equal(ours.result["time"], truth["time"][5:7])
     whole = align(truth, truth, part, "all", centres=True)
     assert whole.result.sizes == {"time": 2, "lat": 24, "lon": 48}
+
+
+def test_frames_are_scored_by_area_beside_the_study_s_figures():
+    """An error of sin(lat) m: its mean square over the sphere is 1/3, its mean size 1/2."""
+    lat = np.degrees(np.arcsin(leggauss(32)[0]))
+    error = np.broadcast_to(np.sin(np.radians(lat))[:, None], (2, 32, 64))
+    coords = {
+        "time": [0, 1],
+        "lat": ("lat", lat, {"units": "degrees_north"}),
+        "lon": ("lon", np.arange(64) * 5.625, {"units": "degrees_east"}),
+    }
+    dims = "time", "lat", "lon"
+    truth, result = (
+        marked(xr.Dataset({"depth": (dims, values, {"units": "m"})}, coords))
+        for values in (np.zeros_like(error), error)
+    )
+    pair = Pair(result, truth, Grid.of(truth).weights)
+    scaling = Scaling(np.array([-2.0]), np.array([3.0]))
+    rows = list(score_frames(pair, ("depth",), scaling, {"depth": np.ones((32, 64))}))
+    assert [row["time"] for row in rows] == [0, 1]
+    for row in rows:
+        assert row["mse_area"] == pytest.approx(1 / 3 / 5**2)
+        assert row["psnr_area"] == pytest.approx(10 * np.log10(75))
+        assert row["mse"] == pytest.approx(1 / 2 / 5**2, rel=0.05)  # points lie evenly in degrees
+        assert row["rmse_depth"] == pytest.approx(np.sqrt(1 / 3))
+        assert row["mae_depth"] == pytest.approx(0.5, abs=1e-3)
+        # Deviations -1 and sin(lat) - 1: 1 / sqrt(1 + 1/3).
+        assert row["acc_depth"] == pytest.approx(np.sqrt(3 / 4))
 
 
 def test_means_over_frames_are_those_of_squares():

@@ -53,6 +53,12 @@ def test_solid_body_rotation_has_its_invariants():
     assert found == pytest.approx(kinetic + potential)
 
 
+def test_energy_is_of_both_velocities_and_of_the_depth():
+    depth, u, v = (value * ONES for value in (2, 3, 4))
+    expected = 2 * (3**2 + 4**2) / 2 + 9.80616 * 2**2 / 2
+    assert physics.energy(depth, u, v, WEIGHTS)[0] == pytest.approx(expected)
+
+
 def test_drift_is_a_share_of_the_first_value():
     assert physics.drift(np.array([4.0, 9.0, 5.0])) == pytest.approx(0.25)
     assert physics.drift(np.array([-4.0, -5.0])) == pytest.approx(-0.25)
