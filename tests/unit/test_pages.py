@@ -146,7 +146,8 @@ def record(stage, seconds, **others):
 
 def test_chain_adds_up_seconds_and_node_hours(tmp_path):
     records = [
-        record("extract", 10, startup_seconds=2.5), record("extract", 20, taken_over_from="results/other"),
+        record("extract", 10, startup_seconds=2.5, ranks=2),
+        record("extract", 20, taken_over_from="results/other"),
         record("train_2d", 30, nodes=4, ranks=8, host="n2", commit="d"),
     ]  # fmt: skip
     for index, each in enumerate(records):
@@ -157,6 +158,7 @@ def test_chain_adds_up_seconds_and_node_hours(tmp_path):
     assert list(table.index) == ["extract", "train_2d", "all"]
     assert table.loc["extract", ["results", "taken over", "seconds"]].tolist() == [2, 1, 30]
     assert table.loc["extract", "start-up"] == table.loc["all", "start-up"] == 2.5
+    assert table["ranks"].tolist() == [2, 8, 8]
     assert table.loc["train_2d", "node-hours"] == pytest.approx(120 / 3600)
     assert table.loc["all", "node-hours"] == pytest.approx(150 / 3600)
     assert table.loc["all", "hosts"] == "n1, n2"
