@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from tiny import make_raw, make_stores, read_json, stage_settings, tiny_frames
 
@@ -12,6 +14,7 @@ from swsr.checkpoint import Card, save_network
 from swsr.communication import Communicator
 from swsr.drawing import plots
 from swsr.evaluation.tables import LABELS
+from swsr.grids import Grid
 from swsr.networks.build import build_network
 from swsr.run import Run
 from swsr.stages.evaluate import PACKED, evaluate
@@ -52,6 +55,19 @@ class Study:
         )
 
 
+def save_scaling(network, frames):
+    """A network whose card has the limits of some frames."""
+    variables = tuple(frames.data_vars)
+    card = Card(
+        network="skip_2d", variables=variables, scale=2,
+        units=tuple(frames[name].attrs["units"] for name in variables),
+        scaling_minimum=tuple(float(frames[name].min()) for name in variables),
+        scaling_maximum=tuple(float(frames[name].max()) for name in variables),
+        spacing={}, settings={}, version={}, inputs={},
+    )  # fmt: skip
+    save_network(network, build_network("skip_2d", len(variables), 2), card)
+
+
 @pytest.fixture(scope="module")
 def inferred(tmp_path_factory):
     """A study whose 2D network interpolates, and whose 3D networks give the truth in a border."""
@@ -66,16 +82,9 @@ def inferred(tmp_path_factory):
     for method in PACKED:
         stores[method] = study / method / "seed_0.json"
         write_frames(cut.chunk({"time": 4}), stores[method], Layout(4), cut.attrs, Communicator())
-    values = open_frames(high)
-    card = Card(
-        network="skip_2d", variables=("vorticity", "depth"), units=("s-1", "m"), scale=2,
-        scaling_minimum=tuple(float(values[name].min()) for name in ("vorticity", "depth")),
-        scaling_maximum=tuple(float(values[name].max()) for name in ("vorticity", "depth")),
-        spacing={}, settings={}, version={}, inputs={},
-    )  # fmt: skip
     training = {stage: study / stage for stage in TRAININGS}
     network = study / "train_2d" / "network.safetensors"
-    save_network(network, build_network("skip_2d", 2, 2), card)
+    save_scaling(network, open_frames(high))
     for folder in training.values():
         part = {"train": SCORES, "validation": SCORES}
         folder.mkdir(parents=True, exist_ok=True)
@@ -167,3 +176,80 @@ def test_region_that_no_training_saw_has_no_anomalies_from_its_mean(inferred, tm
     page = (tmp_path / "report" / "report.html").read_text()
     assert "test_0" in page and "PSNR (dB) of every frame" in page
     assert "nan to nan" not in page
+
+
+@dataclass(frozen=True)
+class TwoSeries:
+    """Two training series of unequal length, 60 and 40 frames, and what was found of them."""
+
+    stores: dict[str, Path]
+    output: Path
+
+    def frames(self, method, series):
+        """Of a method, as an array (time, lat, lon)."""
+        return open_frames(self.stores[f"{method}/{series}"])["vorticity"].values
+
+
+@pytest.fixture(scope="module")
+def two_series(tmp_path_factory):
+    """Methods are interpolation, twice the truth, and the truth itself."""
+    folder, stores = tmp_path_factory.mktemp("two"), {}
+    for seed, num_frames in enumerate((60, 40)):
+        name = f"seed_{seed}"
+        low, high = make_stores(folder / name, tiny_frames(num_frames, seed=seed))
+        twice, truth = folder / name / "twice" / "seed.json", open_frames(high)
+        double = (2 * truth).assign_attrs(truth.attrs)
+        write_frames(double, twice, Layout(4), truth.attrs, Communicator())
+        given = {"truth": high, "low": low, "bicubic": make_raw(low, high)}
+        given |= {"network_2d": twice, "constrained_2d": high}
+        stores |= {f"{method}/{name}": manifest for method, manifest in given.items()}
+    network, output = folder / "train_2d" / "network.safetensors", folder / "evaluate"
+    save_scaling(network, open_frames(stores["truth/seed_0"]))
+    series = dict.fromkeys(("seed_0", "seed_1"), "train")
+    settings = stage_settings(folder, "evaluate", source={"test": []})
+    evaluate(settings, stores, series, network, {}, output, Run())
+    return TwoSeries(stores, output)
+
+
+def test_frames_are_held_against_their_own_input(two_series):
+    """The truth, downscaled, is that input, and twice the truth is off by all of it."""
+    test = read_json(two_series.output / "metrics.json")["test"]
+    assert test["constrained_2d"]["consistency_vorticity"] < 1e-5
+    assert test["network_2d"]["consistency_vorticity"] == pytest.approx(1, rel=1e-2)
+
+
+def test_anomalies_are_from_the_mean_over_all_training_frames(two_series):
+    """The first 38 and 26 frames train; 50 to 57 and 34 to 37 are centres of test packs."""
+    truth, ours = (
+        [two_series.frames(method, f"seed_{seed}") for seed in (0, 1)]
+        for method in ("truth", "bicubic")
+    )
+    normal = np.concatenate([truth[0][:38], truth[1][:26]]).mean(axis=0, dtype="float64")
+    weights = Grid.of(open_frames(two_series.stores["truth/seed_0"])).weights[2:-2, None]
+
+    def inner_anomalies(series):
+        frames = np.concatenate([series[0][50:58], series[1][34:38]])
+        return (frames - normal)[:, 2:-2, 2:-2]
+
+    a, b = inner_anomalies(ours), inner_anomalies(truth)
+    shared, power, own = (np.sum(weights * c * d, axis=(1, 2)) for c, d in ((a, b), (a, a), (b, b)))
+    test = read_json(two_series.output / "metrics.json")["test"]["bicubic"]
+    expected = np.mean(shared / np.sqrt(power * own))
+    assert 1 - test["acc_vorticity"] == pytest.approx(1 - expected, rel=1e-4)
+
+
+def test_spectra_are_told_by_wavelength_of_the_result_and_of_the_truth(two_series):
+    table = pd.read_csv(two_series.output / "spectra.csv")
+    chosen = (table["method"] == "network_2d") & (table["quantity"] == "vorticity")
+    spectra = table[chosen]
+    np.testing.assert_allclose(spectra["power"], 4 * spectra["truth"], rtol=1e-4)
+    np.testing.assert_allclose(spectra["coherence"], 1, rtol=1e-4)
+    for edge in ("low", "high"):
+        np.testing.assert_allclose(
+            spectra[f"power_{edge}"], 4 * spectra[f"truth_{edge}"], rtol=1e-4
+        )
+    degree = np.arange(1, 12)
+    np.testing.assert_array_equal(spectra["wavenumber"], degree)
+    circumference_km = 40_031.6  # of a sphere with a radius of 6371.22 km
+    expected = circumference_km / np.sqrt(degree * (degree + 1))
+    np.testing.assert_allclose(spectra["wavelength_km"], expected, rtol=1e-4)
