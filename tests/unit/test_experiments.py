@@ -118,6 +118,15 @@ def test_a_result_is_made_by_the_first_study_that_wants_it():
     assert home("other_test", "infer_2d", "seed_11") == "other_test"
 
 
+def test_a_network_trained_on_more_series_is_another():
+    """Also where the first ones are the same."""
+    more = {"more": {"source": {"train": [0, 5]}}}
+    homes = Homes(expand(config(experiments=more)))
+    for stage in ("train_2d", "train_3d/raw"):
+        assert homes.of("default/experiments/more", stage).endswith("more")
+    assert homes.of("default/experiments/more", "downscale", "seed_0") == "default"
+
+
 def test_files_of_one_place_in_the_list_are_not_the_same_frames():
     files = config()["source"] | {"kind": "files", "train": ["a.nc"], "test": ["b.nc"]}
     swapped = {"swapped": {"source": {"train": ["b.nc"], "test": ["a.nc"]}}}

@@ -224,6 +224,13 @@ def test_stage_settings_come_back_from_their_file(tmp_path, stage):
     assert read_stage_settings(tmp_path / "stage.json", TrainStage) == wanted
 
 
+@pytest.mark.parametrize("stage", ["train_2d", "train_3d", "train_joint", "evaluate"])
+@pytest.mark.parametrize(("test", "held_back"), [([10], 0), ([], 0.2)])
+def test_frames_are_held_back_only_where_no_series_tests(stage, test, held_back):
+    chosen = settings(source={"test": test}, split={"test_fraction": 0.2})
+    assert chosen.for_stage(stage).split.test_fraction == held_back
+
+
 def test_sets_follow_each_other_in_time_and_cover_the_series():
     assert Split(validation_fraction=0.2, test_fraction=0).ranges(100) == {
         "train": slice(0, 80),
