@@ -193,16 +193,35 @@ def test_patches_larger_than_the_grid(stores, tmp_path, fails):
     fails("patch_points 40 is more than", *training(stores, tmp_path, patch_points=40))
 
 
-def test_training_series_of_two_grids_or_units(stores, tmp_path, fails):
-    other, _ = make_stores(tmp_path / "other", tiny_frames(lat=32))
-    two = ("--low", stores[0], other, "--high", stores[1], stores[1])
+def in_other_units(frames):
+    return frames.assign(vorticity=frames["vorticity"].assign_attrs(units="1e-5 s-1"))
+
+
+def half_of_the_globe(frames):
+    return frames.assign_coords(lon=("lon", frames["lon"].values / 2, frames["lon"].attrs))
+
+
+def as_wind(frames):
+    wind = {"standard_name": "eastward_wind"}
+    return frames.assign(vorticity=frames["vorticity"].assign_attrs(wind))
+
+
+OTHERS = {
+    "grid": (lambda frames: tiny_frames(lat=32), {}, "grid (16, 24) are not those"),
+    "units": (in_other_units, {}, "variables and units {'vorticity': '1e-5 s-1'}"),
+    "edges": (half_of_the_globe, {}, "edges ('edge', 'edge') are not those"),
+    "components": (as_wind, {}, "components of vectors ['vorticity'] are not those"),
+    "filter": (lambda frames: frames, {"filter": "mean"}, "filter mean are not those"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_training_series_that_are_not_alike(stores, tmp_path, fails, name):
+    change, choices, sentence = OTHERS[name]
+    other = make_stores(tmp_path / "other", change(tiny_frames()), **choices)
+    low, high = ((ours, theirs) for ours, theirs in zip(stores, other, strict=True))
     head = training(stores, tmp_path)[:3]
-    fails("its grid (16, 24) are not those", *head, *two, "--output", tmp_path / "out")
-    frames = tiny_frames()
-    frames["vorticity"].attrs["units"] = "1e-5 s-1"
-    other, _ = make_stores(tmp_path / "units", frames)
-    two = ("--low", stores[0], other, "--high", stores[1], stores[1])
-    fails("its variables and units", *head, *two, "--output", tmp_path / "out")
+    fails(f"its {sentence}", *head, "--low", *low, "--high", *high, "--output", tmp_path / "out")
 
 
 def test_network_of_other_units(tmp_path, fails):

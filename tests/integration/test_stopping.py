@@ -7,6 +7,7 @@ import signal
 import pytest
 from tiny import make_stores, stage_settings, tiny_frames
 
+from swsr.checkpoint import Checkpoints
 from swsr.run import Run
 from swsr.training.stage import train
 from swsr.training.steps import Steps
@@ -90,6 +91,24 @@ def test_a_training_that_outlived_its_snakemake_leaves_the_result_to_its_success
     monkeypatch.undo()
     run_training(3)  # goes on, as the latest that was asked for
     assert json.loads((tmp_path / "train_2d" / "metrics.json").read_text())["epochs"] == 3
+
+
+def test_a_training_that_another_follows_after_its_last_epoch_writes_no_network(
+    run_training, tmp_path, monkeypatch
+):
+    """While it is scored: its last checkpoint was still of the latest."""
+    fit, folder = Trainer.fit, tmp_path / "train_2d"
+
+    def fit_and_be_followed(self, *arguments):
+        progress = fit(self, *arguments)
+        Checkpoints(folder / "checkpoints", "another").claim()
+        return progress
+
+    monkeypatch.setattr(Trainer, "fit", fit_and_be_followed)
+    with pytest.raises(ValueError, match="train_2d: another training, of other settings"):
+        run_training("train_2d")
+    assert not (folder / "network.safetensors").exists()
+    assert not (folder / "metrics.json").exists()
 
 
 def test_a_resumed_training_scores_the_untrained_network_no_more(run_training, monkeypatch):
