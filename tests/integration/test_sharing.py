@@ -52,6 +52,13 @@ def test_other_settings_share_nothing(extract):
     assert origin(extract("second", extract={"chunk_frames": 3})) is None
 
 
+@pytest.mark.parametrize("decides", ["code", "packages"])
+def test_other_code_or_packages_share_nothing(extract, monkeypatch, decides):
+    extract("first")
+    monkeypatch.setattr(f"swsr.sharing.{decides}", lambda: {"version": "another"})
+    assert origin(extract("second")) is None
+
+
 def test_other_frames_share_nothing(extract):
     extract("first")
     tiny_frames(seed=1).to_netcdf("other.nc")

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from swsr.checkpoint import Card, Checkpoints, Progress, load_network, save_network
@@ -49,6 +50,21 @@ def test_damaged_network_is_refused(saved, damage, sentence):
 def test_network_of_another_dimension_is_refused(saved):
     with pytest.raises(ValueError, match="holds skip_2d, but a 3d network is needed"):
         load_network(saved[0], "3d")
+
+
+def test_a_disk_that_fills_leaves_the_network_before_and_no_other_file(saved, monkeypatch):
+    path, network = saved
+    whole = path.read_bytes()
+
+    def save_half(tensors, filename, metadata):
+        filename.write_bytes(whole[: len(whole) // 2])
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr("swsr.checkpoint.save_file", save_half)
+    with pytest.raises(OSError, match=r"network\.safetensors: cannot be written: No space left"):
+        save_network(path, network, card())
+    assert list(path.parent.iterdir()) == [path]
+    assert load_network(path, "2d")[1] == card()
 
 
 def test_foreign_safetensors_are_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Which commit a result says that it was made by, and in which state its files were."""
+"""Which code and commit a result says that it was made by, and in which state its files were."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import swsr
-from swsr.provenance import file_states, provenance_path, state_to_read
+from swsr.provenance import code, file_states, provenance_path, state_to_read
 
 
 def git(folder, *arguments):
@@ -52,6 +52,25 @@ def test_package_in_an_environment_is_not_of_the_repository_around_it(tmp_path):
     (tmp_path / ".venv").mkdir()
     copy_package(tmp_path / ".venv")
     assert commit_of(tmp_path / ".venv") == "unknown (not a git checkout)"
+
+
+def test_code_is_another_when_a_module_changes_or_its_name_does(tmp_path, monkeypatch):
+    """But not when a page does."""
+    monkeypatch.setattr("swsr.provenance.__file__", str(tmp_path / "provenance.py"))
+
+    def digest():
+        return code.__wrapped__()["code"]  # which is found once in a process
+
+    module, page = tmp_path / "networks" / "a.py", tmp_path / "page.html"
+    module.parent.mkdir()
+    module.write_text("scale = 2")
+    first = digest()
+    page.write_text("<p>")
+    assert digest() == first
+    module.write_text("scale = 3")
+    second = digest()
+    module.rename(module.with_name("b.py"))
+    assert len({first, second, digest()}) == 3
 
 
 def test_state_to_read_changes_only_with_need(tmp_path):

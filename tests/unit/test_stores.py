@@ -8,6 +8,7 @@ import xarray as xr
 from tiny import make_raw, make_stores, tiny_frames
 
 from swsr.communication import Communicator
+from swsr.provenance import attributes, code, version
 from swsr.zarr_io import (
     Cache,
     Layout,
@@ -175,6 +176,26 @@ def test_work_of_other_settings_is_not_resumed(tmp_path):
     fill(tmp_path / "a.json", other, Layout(4), notes="newer")
     assert other.computed[0] == (0, 4)
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+@pytest.mark.parametrize(("changed", "goes_on"), [("commit", True), ("code", False)])
+def test_work_of_another_commit_is_resumed_but_not_of_other_code(
+    tmp_path, monkeypatch, changed, goes_on
+):
+    """A page of documentation is a commit too."""
+
+    def fill_noted(compute):
+        notes = attributes("extract", None, {})
+        fill_store(compute.frames, tmp_path / "a.json", Layout(4), notes, compute, Communicator())
+
+    with pytest.raises(KeyboardInterrupt):
+        fill_noted(Counting(tiny_frames(30), 8))
+    ours, now = code(), version() | {changed: "another"}
+    monkeypatch.setattr("swsr.provenance.version", lambda: now)
+    monkeypatch.setattr("swsr.provenance.code", lambda: {key: now[key] for key in ours})
+    resumed = Counting(tiny_frames(30))
+    fill_noted(resumed)
+    assert resumed.computed[0] == ((8, 12) if goes_on else (0, 4))
 
 
 def test_file_of_a_killed_writer_and_an_empty_one_are_written_again(tmp_path):
