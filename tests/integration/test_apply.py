@@ -236,14 +236,14 @@ def test_consistent_result_gives_the_coarse_frames_back(networks, coarse, tmp_pa
     assert errors[1] < 1e-5 < 1e-3 < errors[0]
 
 
-def untrained(name, path, **card):
+def untrained(name, path, scale=2, **card):
     """A file of an untrained network of ours, which interpolates."""
     card = Card(
-        network=name, variables=("vorticity",), units=("s-1",), scale=2, settings={},
+        network=name, variables=("vorticity",), units=("s-1",), scale=scale, settings={},
         scaling_minimum=(-1e-4,), scaling_maximum=(1e-4,), version={}, inputs={},
         spacing={"lat": 7.5, "lon": 7.5, "units": "degrees", "seconds": 3600.0}, **card,
     )  # fmt: skip
-    save_network(path, build_network(name, 1, 2), card)
+    save_network(path, build_network(name, 1, scale), card)
     return path
 
 
@@ -257,6 +257,17 @@ def test_consistent_is_by_the_filter_of_the_training(tmp_path):
         means = area_means(fine["vorticity"].values, 2, areas)
     size = float(abs(coarse["vorticity"]).max())
     np.testing.assert_allclose(means, coarse["vorticity"], atol=1e-5 * size)
+
+
+def test_what_undoes_compression_is_not_made_consistent_with_it(tmp_path, fails):
+    small = tiny_frames(3).map(lambda each: each / 2, keep_attrs=True)
+    small.to_netcdf(tmp_path / "coarse.nc")
+    codec = {"codec": "h264", "quality": 30, "scale": 2}
+    network = untrained("skip_2d", tmp_path / "network.safetensors", compression=codec)
+    arguments = ("apply", network, tmp_path / "coarse.nc", tmp_path / "fine.nc")
+    fails("was trained to undo compression (h264)", *arguments, "--consistent")
+    assert not (tmp_path / "fine.nc").exists()
+    assert main(list(map(str, arguments))) == 0
 
 
 def test_joint_network_is_applied_too(tmp_path):
@@ -430,6 +441,17 @@ def test_globes_of_too_few_latitudes_are_refused_by_name(networks, coarse, tmp_p
     done = run_swsr("apply", networks[0], file, tmp_path / "fine.nc")
     assert done.returncode == 1
     assert "changed.nc: 2 latitudes are too few" in done.stderr
+
+
+def test_latitudes_for_a_network_are_those_that_the_one_before_makes(tmp_path):
+    """The second reads 10 beyond a pole, and gets 16."""
+    tiny_frames(5, lat=8, lon=16).to_netcdf(tmp_path / "coarse.nc")
+    first = untrained("skip_2d", tmp_path / "2d.safetensors")
+    then = untrained("fusion_3d", tmp_path / "3d.safetensors", scale=1)
+    arguments = ["apply", first, tmp_path / "coarse.nc", tmp_path / "fine.nc", "--then", then]
+    assert main(list(map(str, arguments))) == 0
+    with xr.open_dataset(tmp_path / "fine.nc") as fine:
+        assert dict(fine.sizes) == {"time": 1, "lat": 16, "lon": 32}
 
 
 def test_hidden_neighbours_of_a_file_are_not_ours_to_remove(networks, coarse, tmp_path):

@@ -108,15 +108,19 @@ def test_a_study_may_be_named_by_numbers_and_a_missing_file_is_none(folder, caps
     assert "gone.nc: no such file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("kind", "edge"), [("PERIODIC", "periodic"), ("WALL", "edge")])
-def test_a_plane_of_the_well_is_as_periodic_as_its_boundaries(folder, kind, edge):
+@pytest.mark.parametrize(
+    ("kinds", "edge"),
+    [(["PERIODIC"], "periodic"), (["WALL"], "edge"), (["PERIODIC", "WALL"], "edge")],
+)
+def test_a_plane_of_the_well_is_as_periodic_as_its_boundaries(folder, kinds, edge):
     with h5py.File("run.hdf5", "w") as file:
         file["dimensions/time"] = np.arange(12)
         file["dimensions/x"] = file["dimensions/y"] = np.arange(16) / 16
         file["dimensions"].attrs["spatial_dims"] = ["x", "y"]
         file["t0_fields/h"] = np.random.default_rng(0).random((1, 12, 16, 16), "f4")
-        condition = file.create_group("boundary_conditions/both")
-        condition.attrs["associated_dims"], condition.attrs["bc_type"] = ["x", "y"], kind
+        for kind in kinds:
+            condition = file.create_group(f"boundary_conditions/{kind}")
+            condition.attrs["associated_dims"], condition.attrs["bc_type"] = ["x", "y"], kind
     source = {"kind": "files", "variables": ["h"], "train": ["run.hdf5"], "test": []}
     geometry = Geometry.of(extracted(source))
     assert (geometry.lat, geometry.lon) == (edge, edge)

@@ -1,10 +1,19 @@
-"""What a scheduler says of the job that a stage runs in."""
+"""What a scheduler says of the job that a stage runs in, and a launcher of its ranks."""
 
 import pytest
 
+from swsr.communication import launched_rank, local_rank
 from swsr.job import job_id, num_nodes
 
-NAMES = ("SLURM_JOB_ID", "SLURM_JOB_NUM_NODES", "LSB_JOBID", "OMPI_COMM_WORLD_LOCAL_SIZE")
+RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "PALS_RANKID", "HOROVOD_RANK", "RANK")
+LOCAL_RANKS = (
+    "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID", "PALS_LOCAL_RANKID", "MPI_LOCALRANKID",
+    "MV2_COMM_WORLD_LOCAL_RANK", "HOROVOD_LOCAL_RANK", "LOCAL_RANK",
+)  # fmt: skip
+NAMES = (
+    "SLURM_JOB_ID", "SLURM_JOB_NUM_NODES", "LSB_JOBID", "OMPI_COMM_WORLD_LOCAL_SIZE",
+    *RANKS, *LOCAL_RANKS,
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +38,19 @@ def test_number_and_nodes_of_twelve_ranks(monkeypatch, said, job, nodes):
         monkeypatch.setenv(name, value)
     assert job_id() == job
     assert num_nodes(12) == nodes
+
+
+def test_a_process_without_a_launcher_is_the_first_rank():
+    assert (launched_rank(), local_rank()) == (0, 0)
+
+
+@pytest.mark.parametrize("name", RANKS)
+def test_rank_by_the_word_of_any_launcher(monkeypatch, name):
+    monkeypatch.setenv(name, "5")
+    assert (launched_rank(), local_rank()) == (5, 0)
+
+
+@pytest.mark.parametrize("name", LOCAL_RANKS)
+def test_rank_within_a_node_by_the_word_of_any_launcher(monkeypatch, name):
+    monkeypatch.setenv(name, "1")
+    assert (launched_rank(), local_rank()) == (0, 1)

@@ -67,3 +67,12 @@ def test_lead_times_are_numbers_in_the_unit_of_the_file_or_say_theirs(wanted):
     assert "step" not in of_step.dims
     with pytest.raises(ValueError, match=r"source.select.step: 'six' is no time: give hours"):
         pick_entries(leads.rename(time="step"), {"step": "six"}, "file")
+
+
+@pytest.mark.parametrize("level", [0.985, "0.995"])
+def test_levels_are_told_apart_though_they_are_in_single_precision(level):
+    entries = np.array([0.985, 0.995], "float32")
+    levels = xr.Dataset({"a": ("level", entries)}, {"level": entries})
+    assert float(pick_entries(levels, {"level": level}, "file")["a"]) == np.float32(level)
+    with pytest.raises(ValueError, match=r"source.select.level: no 0.99; it has 0.985, 0.995"):
+        pick_entries(levels, {"level": 0.99}, "file")
