@@ -23,27 +23,35 @@ def check_files(study):
                         f"source.{role}: {entry}: {file} is in {before} too: "
                         "a test on frames of the training says nothing"
                     )
+    coarse = {
+        name: coarse_files(settings.coarse_run(name), used)
+        for name in roles(study)
+        if settings.coarse_run(name)
+    }
     try:
         check = import_module("swsr.check")
     except ImportError:
         # Snakemake may live in an environment of its own: then the stages find what is wrong.
         return
-    files, coarse = {}, {}
-    for name in roles(study):
-        files[name] = [Path(file) for file in files_of(study, name)]
-        if settings.coarse_run(name):
-            run = settings.coarse_run(name)
-            coarse[name] = [Path(file) for file in usable_files("source.coarse", run)]
-            for file in coarse[name]:
-                if (file.resolve(), split_entry(run)[1] or 0) in used:
-                    raise WorkflowError(
-                        f"source.coarse: {run}: {file} is one of the fine files: name the run of "
-                        "the coarse model"
-                    )
+    files = {
+        name: [Path(file) for file in files_of(study, name)] for name in roles(study)
+    }
     try:
         check.check_files(settings, files, coarse, Path(f"results/{study}/source.json"))
     except ValueError as error:
         raise WorkflowError(str(error)) from None
+
+
+def coarse_files(run, fine):
+    """Files of a coarse run, none of which is one of the fine ones, each with its sample."""
+    files = [Path(file) for file in usable_files("source.coarse", run)]
+    for file in files:
+        if (file.resolve(), split_entry(run)[1] or 0) in fine:
+            raise WorkflowError(
+                f"source.coarse: {run}: {file} is one of the fine files: name the run of the "
+                "coarse model"
+            )
+    return files
 
 
 @cache

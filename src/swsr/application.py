@@ -15,7 +15,7 @@ from swsr.inference_stage import Chain, Trained, check_variables
 from swsr.resampling.regridding import refine_coordinate
 from swsr.resampling.splines import onto_grid
 from swsr.schema import Spacing
-from swsr.sources.units import convert_like
+from swsr.sources.units import conversions, convert_like
 
 _FAR = 1.1
 """Ratio of spacings beyond which frames are called unlike those of the training."""
@@ -118,13 +118,11 @@ def range_warnings(frames: xr.Dataset, card: Card) -> list[str]:
 def _in_units(
     frames: xr.Dataset, trained: Trained, origin: str, warn: Callable[[str], None]
 ) -> xr.Dataset:
-    given = units_of(frames)
     wanted = dict(zip(trained.card.variables, trained.card.units, strict=True))
-    frames = convert_like(frames, wanted, origin, f"the training of {trained.path}")
-    for name, unit in units_of(frames).items():
-        if unit != given[name]:
-            warn(f"{origin}: {name} is converted from {given[name]!r} to the {unit!r} of training")
-    return frames
+    converted = convert_like(frames, wanted, origin, f"the training of {trained.path}")
+    for name, given, unit in conversions(units_of(frames), units_of(converted)):
+        warn(f"{origin}: {name} is converted from {given!r} to the {unit!r} of training")
+    return converted
 
 
 def _check_frames(frames: xr.Dataset, chain: Chain, origin: str) -> None:

@@ -16,7 +16,7 @@ from swsr.resampling.regridding import resample_coordinate
 from swsr.resampling.splines import onto_grid
 from swsr.schema import Spacing
 from swsr.sources.files import is_numbered, kind_of_times, of_one_calendar
-from swsr.sources.units import convert_like
+from swsr.sources.units import conversions, convert_like
 
 _ALIKE = 1e-3
 """Of a step of time, by which frames of one moment may differ: rounding of hours and days."""
@@ -63,9 +63,8 @@ def low_frames(
     """
     coarse = once_around(coarse)
     converted = convert_like(coarse, units_of(fine), origin, "the fine frames")
-    for name, unit in units_of(converted).items():
-        if unit != units_of(coarse)[name]:
-            warn(f"{origin}: {name} is converted from {units_of(coarse)[name]!r} to {unit!r}")
+    for name, given, unit in conversions(units_of(coarse), units_of(converted)):
+        warn(f"{origin}: {name} is converted from {given!r} to {unit!r}")
     grid = {
         dim: resample_coordinate(fine[dim].values, fine.sizes[dim] // scale)
         for dim in ("lat", "lon")

@@ -147,10 +147,8 @@ def _plane_edge(coordinate: xr.DataArray) -> LonEdge:
 
 def once_around(frames: xr.Dataset) -> xr.Dataset:
     """The same frames without a last meridian that is the first one again, a turn later."""
-    lon = frames["lon"].values
-    if not str(frames["lon"].attrs.get("units", "")).startswith("degree") or len(lon) < 3:
-        return frames
-    again = abs(float(lon[-1] - lon[0]) - 360) < 0.01 * float(lon[1] - lon[0])
+    in_degrees = str(frames["lon"].attrs.get("units", "")).startswith("degree")
+    again = in_degrees and is_periodic(frames["lon"].values[:-1], 360)
     return frames.isel(lon=slice(-1)) if again else frames
 
 

@@ -33,7 +33,7 @@ from swsr.sources.files import (
     read_to_the_end,
 )
 from swsr.sources.formats import open_one
-from swsr.sources.units import convert_like
+from swsr.sources.units import conversions, convert_like
 
 _CHUNK_FRAMES = 8
 _CLOSE = 0.01
@@ -230,10 +230,9 @@ def _aligned(frames: Mapping[str, xr.Dataset], paths: Mapping[str, Path]) -> dic
 def _conversions(frames: Mapping[str, xr.Dataset], paths: Mapping[str, Path]) -> list[str]:
     wanted = units_of(frames["truth"])
     return [
-        f"Converted: {name} of {paths[what]}, from {unit} to {wanted[name]}.\n"
+        f"Converted: {name} of {paths[what]}, from {given} to {unit}.\n"
         for what, each in frames.items()
-        for name, unit in units_of(each).items()
-        if unit != wanted[name]
+        for name, given, unit in conversions(units_of(each), wanted)
     ]
 
 

@@ -17,7 +17,8 @@ LEAST_SHARE = 1e-6
 def figures(diagnosis: Diagnosis, modes: Modes | None) -> dict[str, float | None]:
     """The figures of a result over all of its frames; None where a figure is not known.
 
-    Of each variable `resolution_km_*` and `spectrum_db_*`, from mean spectra, and the `RATIOS`; of
+    Of each variable `resolution_km_*` (infinite where no scale is the truth's) and `spectrum_db_*`,
+    from mean spectra, and the `RATIOS`; of
     mass, energy, enstrophy and kinetic energy the mean deviation from the truth as a share, of the
     first three also how much more they drift than in the truth. A share of nothing is not known.
     """

@@ -326,22 +326,20 @@ class Settings(Strict):
             "train_3d": self._training(self.train_3d, 1),
             "train_joint": self._training(self.train_joint, self.downscale.scale),
             "evaluate": EvaluateStage(split=self.effective_split),
-            "apply": ApplyStage(
-                **self._read_as_source() | {"format": None, "select": self._levels(), "every": 1},
-                **self.extract.model_dump(),
-            ),
+            "apply": ApplyStage(**self._read_whole(), **self.extract.model_dump()),
         }
         return models[stage]
 
     def _downscaling(self) -> Downscale:
         if self.source.coarse is None:
             return self.downscale
-        reading = self._read_as_source() | {"format": None, "select": self._levels(), "every": 1}
-        return DownscaleStage(**self.downscale.model_dump(), coarse=Reading(**reading))
+        reading = Reading(**self._read_whole())
+        return DownscaleStage(**self.downscale.model_dump(), coarse=reading)
 
-    def _levels(self) -> dict[str, Any]:
-        """What is selected of dims that frames do not have."""
-        return {dim: at for dim, at in self.source.select.items() if dim not in RANGES}
+    def _read_whole(self) -> dict[str, Any]:
+        """How coarse runs are read: as the source, the same level, but all frames and points."""
+        levels = {dim: at for dim, at in self.source.select.items() if dim not in RANGES}
+        return self._read_as_source() | {"format": None, "select": levels, "every": 1}
 
     def _training(self, train: Train2d | Train3d | TrainJoint, scale: int) -> TrainStage:
         return TrainStage(seed=self.seed, scale=scale, split=self.effective_split, train=train)

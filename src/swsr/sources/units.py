@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import xarray as xr
@@ -51,6 +51,15 @@ def convert_like(
                 f"{origin}: {name} is in {given[name]!r}, but in {unit!r} in {other}"
             ) from None
     return convert(frames, wanted, origin)
+
+
+def conversions(
+    before: Mapping[str, str], after: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    """Name of each variable whose unit is another one, with its unit before and after."""
+    for name, unit in before.items():
+        if unit != after[name]:
+            yield name, unit, after[name]
 
 
 def _linear(given: str, wanted: str, what: str) -> tuple[float, float]:
