@@ -170,7 +170,9 @@ def test_a_job_of_lsf_is_named_and_its_log(study, training):
     (folder / "logs" / "lsf").mkdir(parents=True)
     for name in ("train_2d.17.log", "train_2d.117.log"):
         (folder / "logs" / "lsf" / name).write_text("TERM_MEMLIMIT")
-    training(LSB_JOBID="17").kill()
+    process = training(LSB_JOBID="17")
+    process.kill()
+    process.wait()
     counts, lines = row(describe(study), "train_2d")
     assert counts == "1 killed"
     assert [line.rpartition("/")[2] for line in lines if "logs/lsf" in line] == ["train_2d.17.log"]
