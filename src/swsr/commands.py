@@ -8,82 +8,125 @@ from swsr import __version__
 
 _ONE: dict[str, Any] = {"type": Path, "metavar": "PATH"}
 _MANY: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "PATH"}
-_PATHS: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "NAME=PATH"}
-_OPTIONAL: dict[str, Any] = {"type": Path, "required": False, "metavar": "PATH"}
-_OPTIONALS: dict[str, Any] = _MANY | {"required": False}
-_SAMPLE: dict[str, Any] = {"type": int, "required": False, "metavar": "NUMBER"}
-_SWITCH: dict[str, Any] = {"action": "store_true", "required": False}
-_WORDS: dict[str, Any] = {"type": str, "nargs": "+", "metavar": "NAME=WORD"}
+_PAIRS = ("NAME=PATH", "NAME=WORD")
+_PATHS: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": _PAIRS[0]}
+_WORDS: dict[str, Any] = {"type": str, "nargs": "+", "metavar": _PAIRS[1]}
+_OPTIONAL: dict[str, Any] = {"required": False}
+
+_SETTINGS = _ONE | {"help": "its section of the config, as settings/STAGE.json of a study"}
+_SERIES = _ONE | {"help": "where the series goes: NAME.json beside its frames in NAME.zarr"}
+_FOLDER = _ONE | {"help": "folder of the results"}
+_FILES = _MANY | {"help": "that join in time, of any format that source reads"}
+_SAMPLE = _OPTIONAL | {"type": int, "metavar": "NUMBER", "help": "of several in these files"}
+_LOW = _ONE | {"help": "low-resolution series, NAME.json of downscale"}
+_LIKE = _ONE | {"help": "series on the grid of the result, NAME.json of extract"}
+_NETWORK = _ONE | {"help": "trained, network.safetensors"}
+_LOWS = _MANY | {"help": "low-resolution series, NAME.json of downscale"}
+_HIGHS = _MANY | {"help": "their truths in the same order, NAME.json of extract"}
+_STORES = _PATHS | {"help": "series by METHOD/SERIES, methods truth and low among them"}
+_ROLES = _WORDS | {"help": "what each series is for: SERIES=train or SERIES=test"}
+_TRAININGS = _PATHS | {"help": "folders of trainings by STAGE, or STAGE/INPUT"}
 
 # Summary, and arguments as those of the stage's function.
 STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     "simulate": (
         "run the embedded shallow-water simulation to NetCDF",
-        {"settings": _ONE, "seed": {"type": int}, "output": _ONE},
+        {
+            "settings": _SETTINGS,
+            "seed": {"type": int, "help": "of the initial state"},
+            "output": _ONE | {"help": "file of NetCDF"},
+        },
     ),
     "extract": (
         "extract checked frames from files to Zarr",
-        {"settings": _ONE, "files": _MANY, "sample": _SAMPLE, "output": _ONE},
+        {"settings": _SETTINGS, "files": _FILES, "sample": _SAMPLE, "output": _SERIES},
     ),
     "downscale": (
         "make low-resolution frames, and compress them",
         {
-            "settings": _ONE,
-            "high": _ONE,
-            "files": _OPTIONALS | {"help": "of a coarse run, in place of copies"},
+            "settings": _SETTINGS,
+            "high": _ONE | {"help": "series that is copied, NAME.json of extract"},
+            "files": _FILES | _OPTIONAL | {"help": "of a coarse run, in place of copies"},
             "sample": _SAMPLE,
-            "output": _ONE,
+            "output": _SERIES,
         },
     ),
     "upscale": (
         "interpolate low-resolution frames back to the high grid",
-        {"settings": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
+        {"settings": _SETTINGS, "low": _LOW, "like": _LIKE, "output": _SERIES},
     ),
     "upscale_spectral": (
         "interpolate low-resolution frames by spherical harmonics or waves: a baseline",
-        {"settings": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
+        {"settings": _SETTINGS, "low": _LOW, "like": _LIKE, "output": _SERIES},
     ),
     "pretrain_2d": (
         "train the 2D network on natural images, for its first layer",
-        {"settings": _ONE, "output": _ONE},
+        {"settings": _SETTINGS, "output": _FOLDER},
     ),
     "train_2d": (
         "train the 2D network",
-        {"settings": _ONE, "low": _MANY, "high": _MANY, "start": _OPTIONAL, "output": _ONE},
+        {
+            "settings": _SETTINGS,
+            "low": _LOWS,
+            "high": _HIGHS,
+            "start": _ONE | _OPTIONAL | {"help": "network to go on from, or of the first layer"},
+            "output": _FOLDER,
+        },
     ),
     "infer_2d": (
         "super-resolve a series with the 2D network",
-        {"network": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
+        {"network": _NETWORK, "low": _LOW, "like": _LIKE, "output": _SERIES},
     ),
     "train_3d": (
         "train the 3D network",
-        {"settings": _ONE, "frames": _MANY, "high": _MANY, "start": _OPTIONAL, "output": _ONE},
+        {
+            "settings": _SETTINGS,
+            "frames": _MANY | {"help": "series of upscale or of infer_2d, NAME.json"},
+            "high": _HIGHS,
+            "start": _ONE | _OPTIONAL | {"help": "network to go on from"},
+            "output": _FOLDER,
+        },
     ),
     "infer_3d": (
         "sharpen a series with the 3D network",
-        {"network": _ONE, "frames": _ONE, "output": _ONE},
+        {
+            "network": _NETWORK,
+            "frames": _ONE | {"help": "series of upscale or of infer_2d, NAME.json"},
+            "output": _SERIES,
+        },
     ),
     "train_joint": (
         "train a 2D and a 3D network as one",
-        {"settings": _ONE, "low": _MANY, "high": _MANY, "start": _OPTIONALS, "output": _ONE},
+        {
+            "settings": _SETTINGS,
+            "low": _LOWS,
+            "high": _HIGHS,
+            "start": _MANY | _OPTIONAL | {"help": "a 2D and a 3D network to go on from"},
+            "output": _FOLDER,
+        },
     ),
     "infer_joint": (
         "super-resolve a series with the joint network",
-        {"network": _ONE, "low": _ONE, "like": _ONE, "output": _ONE},
+        {"network": _NETWORK, "low": _LOW, "like": _LIKE, "output": _SERIES},
     ),
     "constrain": (
         "make frames of a network consistent with the low-resolution ones",
-        {"settings": _ONE, "frames": _ONE, "low": _ONE, "output": _ONE},
+        {
+            "settings": _SETTINGS,
+            "frames": _ONE | {"help": "series of a network, NAME.json"},
+            "low": _LOW,
+            "output": _SERIES,
+        },
     ),
     "evaluate": (
         "compare all methods with the truth",
         {
-            "settings": _ONE,
-            "stores": _PATHS,
-            "series": _WORDS,
-            "network": _ONE,
-            "training": _PATHS,
-            "output": _ONE,
+            "settings": _SETTINGS,
+            "stores": _STORES,
+            "series": _ROLES,
+            "network": _ONE | {"help": "any trained one, for the range of its training"},
+            "training": _TRAININGS,
+            "output": _FOLDER,
         },
     ),
     "apply": (
@@ -92,27 +135,37 @@ STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
             "network": {"type": Path, "help": "a trained 2D or joint network, network.safetensors"},
             "coarse": {"type": Path, "help": "a file, a folder, or a quoted pattern of files"},
             "output": {"type": Path, "help": "the result: a name that ends with .zarr or .nc"},
-            "then": _OPTIONAL | {"help": "a 3D network that was trained on results of that 2D one"},
-            "consistent": _SWITCH
-            | {"help": "change results so that their low-resolution copies are the coarse frames"},
-            "settings": _OPTIONAL
+            "then": _ONE
+            | _OPTIONAL
+            | {"help": "a 3D network that was trained on results of that 2D one"},
+            "consistent": {
+                "action": "store_true",
+                "required": False,
+                "help": "change results so that their low-resolution copies are the coarse frames",
+            },
+            "settings": _ONE
+            | _OPTIONAL
             | {"help": "how files are read, by the workflow; default: told by content"},
         },
     ),
     "report": (
         "write all that was found to one HTML page",
         {
-            "stores": _PATHS,
-            "series": _WORDS,
-            "evaluation": _ONE,
-            "training": _PATHS,
-            "study": _ONE,
-            "output": _ONE,
+            "stores": _STORES,
+            "series": _ROLES,
+            "evaluation": _ONE | {"help": "folder that evaluate wrote"},
+            "training": _TRAININGS,
+            "study": _ONE | {"help": "folder of the study, for its settings and logs"},
+            "output": _FOLDER,
         },
     ),
     "compare": (
         "put the figures of several studies side by side",
-        {"evaluations": _PATHS, "training": _PATHS, "output": _ONE},
+        {
+            "evaluations": _PATHS | {"help": "folders that evaluate wrote, by study"},
+            "training": _PATHS | {"help": "folders of trainings, by STUDY/STAGE"},
+            "output": _FOLDER,
+        },
     ),
 }
 
@@ -126,15 +179,24 @@ TOOLS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
         "export",
         "write a trained network as ONNX, for programs without torch",
         {
-            "network": {"type": Path, "metavar": "NETWORK"},
-            "output": {"type": Path, "metavar": "FILE.onnx"},
+            "network": {
+                "type": Path,
+                "metavar": "NETWORK",
+                "help": "a trained one, network.safetensors",
+            },
+            "output": {"type": Path, "metavar": "FILE.onnx", "help": "the result"},
         },
     ),
     "inspect": (
         "inspect",
         "say what is in files, and how a config reads them",
         {
-            "files": {"type": Path, "nargs": "+", "metavar": "FILE"},
+            "files": {
+                "type": Path,
+                "nargs": "+",
+                "metavar": "FILE",
+                "help": "of any format that source reads, a series each",
+            },
             "--format": {"metavar": "NAME", "help": "as source.format; default: told by content"},
         },
     ),
@@ -192,7 +254,7 @@ def parse(arguments: list[str] | None, description: str) -> dict[str, Any]:
         return options
     names = STAGES[options["stage"]][1]
     for name, kind in names.items():
-        if kind in (_PATHS, _WORDS):
+        if kind.get("metavar") in _PAIRS:
             options[name] = _as_mapping(parser, name, options[name], kind["type"])
     flags = {name: value for name, value in options.items() if name not in (*names, "stage")}
     return {name: options[name] for name in (*names, "stage")} | {"flags": flags}
@@ -215,7 +277,10 @@ def _add_flags(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     how.add_argument("--ranks", type=_positive, default=1, help="ranks that the launcher starts")
     how.add_argument("--threads", type=_positive, help="threads of each rank; default: all cores")
-    how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    how.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="auto",
+        help="where to compute; default: a GPU where there is one",
+    )  # fmt: skip
     how.add_argument(
         "--window-points",
         type=_positive,
