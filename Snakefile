@@ -17,6 +17,7 @@ from swsr.experiments import (
     TRAININGS,
     Homes,
     expand,
+    members,
     name_of,
     pretrains,
     trained_sections,
@@ -50,6 +51,7 @@ include: "workflow/rules/network_2d.smk"
 include: "workflow/rules/network_3d.smk"
 include: "workflow/rules/joint.smk"
 include: "workflow/rules/constrain.smk"
+include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/apply.smk"

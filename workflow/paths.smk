@@ -20,6 +20,8 @@ FRAMES_3D = {
 CONSTRAINED = {
     name: upstream(f"constrain/{name}", SETTINGS)[0] for name in ("2d", "3d")
 }
+# Whose results ensembles are the means of.
+ENSEMBLES = {name: upstream(f"ensemble/{name}", SETTINGS)[0] for name in ("2d", "3d")}
 EVALUATION = {
     "metrics": "metrics.json",
     "means": "metrics.csv",
@@ -30,6 +32,7 @@ EVALUATION = {
     "gate": "gate.json",
     "global_means": "means.csv",
     "spectra": "spectra.csv",
+    "spread": "spread.csv",
     "picture": "picture.png",
 }
 
@@ -50,6 +53,7 @@ wildcard_constraints:
     trained="raw|processed",
     frames="raw|processed",
     constrained="2d|3d",
+    ensemble="2d|3d",
 
 
 def roles(study):
@@ -206,9 +210,15 @@ def state_applied(wildcards):
     return state_to_read(files, Path(applied(wildcards.applied)))
 
 
-def network_3d_applied(wildcards):
-    network = trained(STUDY, "train_3d/processed")["network"]
-    return [network] if SETTINGS.apply.network_3d else []
+def networks_applied(stage):
+    """Networks of a training: that of the study or, for an ensemble, those of all repeats."""
+    applied = members(STUDIES, STUDY) if SETTINGS.apply.ensemble else [STUDY]
+    return [trained(member, stage)["network"] for member in applied]
+
+
+def flag(name, values):
+    """A flag with its values, or nothing without any."""
+    return [name, *values] if values else []
 
 
 def log_of(result):

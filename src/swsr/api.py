@@ -13,11 +13,11 @@ import numpy as np
 import xarray as xr
 from dask.utils import SerializableLock
 
-from swsr.application import as_trained, fine_grid, range_warnings
+from swsr.application import as_trained, fine_grid, load_chains, range_warnings
 from swsr.checkpoint import Card
 from swsr.frame_checks import check_finite_frames
 from swsr.geometry import Frames
-from swsr.inference_stage import Chain, Trained, prepare
+from swsr.inference_stage import Chain, prepare
 from swsr.run import Device, Run
 from swsr.schema import DIMS, IN_SCRIPT, standardise, with_time
 from swsr.zarr_io import stack_variables
@@ -31,8 +31,8 @@ _ONE_BLOCK = SerializableLock("swsr.api")
 
 
 def load(
-    network: str | Path,
-    then: str | Path | None = None,
+    network: str | Path | Sequence[str | Path],
+    then: str | Path | Sequence[str | Path] | None = None,
     *,
     consistent: bool = False,
     device: Device = "auto",
@@ -42,9 +42,11 @@ def load(
     Parameters
     ----------
     network
-        `network.safetensors` of a 2D or a joint network.
+        `network.safetensors` of a 2D or a joint network; or of several, from other seeds, for the
+        mean of their results and its spread.
     then
-        Of a 3D network that was trained on results of that 2D network, to sharpen them.
+        Of a 3D network that was trained on results of that 2D network, to sharpen them; of several,
+        one for each in their order.
     consistent
         Whether to change results as little as possible so that their low-resolution copies, by the
         filter of the training, are the coarse frames.
@@ -54,30 +56,33 @@ def load(
     Raises
     ------
     ValueError
-        When a file is missing, damaged, or holds a network of another kind, or there is no such
-        device.
+        When a file is missing, damaged, or holds a network of another kind, several are not of the
+        same frames, or there is no such device.
     """
-    sharpening = (Trained.load(Path(then), "3d"),) if then else ()
-    first = Trained.load(Path(network), "2d", "joint")
-    return SuperResolver(Chain((first, *sharpening), consistent), Run(device_name=device))
+    chains = load_chains(_paths(network), _paths(then or ()), consistent=consistent)
+    return SuperResolver(tuple(chains), Run(device_name=device))
+
+
+def _paths(given: str | Path | Sequence[str | Path]) -> list[Path]:
+    return [Path(each) for each in ([given] if isinstance(given, str | Path) else given)]
 
 
 @dataclass(frozen=True)
 class SuperResolver:
-    """One trained network or two, to be called with coarse frames."""
+    """Trained networks, to be called with coarse frames."""
 
-    chain: Chain
+    chains: tuple[Chain, ...]
     run: Run
 
     @property
     def card(self) -> Card:
         """What the first network was trained on: variables, units, scale, limits and settings."""
-        return self.chain.first.card
+        return self.chains[0].first.card
 
     @property
     def margin(self) -> int:
         """Frames at each end of a series that get no result, as five make one."""
-        return self.chain.margin
+        return self.chains[0].margin
 
     def __call__(
         self,
@@ -103,6 +108,7 @@ class SuperResolver:
         -------
         Dims (time, lat, lon), ascending; float32, in the units of the training; chunks of dask
         arrays are those of the input along time. Without the first and last `margin` frames.
+        Of several networks the means, and NAME_spread, their standard deviation.
 
         Raises
         ------
@@ -129,7 +135,7 @@ class SuperResolver:
             frames = frames.assign_coords(time=np.arange(frames.sizes["time"]))
         unlike: list[str] = []
         lazy = any(variable.chunks for variable in frames.data_vars.values())
-        frames = as_trained(frames, self.chain, periodic, _ORIGIN, unlike.append)
+        frames = as_trained(frames, self.chains, periodic, _ORIGIN, unlike.append)
         if not lazy:
             frames = frames.compute()
             unlike += [f"{_ORIGIN}: {each}" for each in range_warnings(frames, self.card)]
@@ -138,12 +144,12 @@ class SuperResolver:
         chunk_frames = max(frames.chunksizes["time"]) if lazy else _CHUNK_FRAMES
         checked = check_finite_frames(frames, _ORIGIN, chunk_frames)
         grid = fine_grid(frames, self.card.scale, _ORIGIN)
-        template, apply = prepare(checked, self.chain, grid, self.run)
-        values = _over_time(checked, template, apply, self.margin)
+        template, apply = prepare(checked, self.chains, grid, self.run)
+        values = _over_time(stack_variables(checked, names), template, apply, self.margin)
         fine = template.assign(
             {
                 name: (DIMS, values[:, number], template[name].attrs)
-                for number, name in enumerate(names)
+                for number, name in enumerate(template.data_vars)
             }
         )
         fine.attrs = dict(coarse.attrs)
@@ -162,27 +168,29 @@ def _check_call(
 
 
 def _over_time(
-    frames: xr.Dataset, template: xr.Dataset, apply: Callable[[Frames], Frames], margin: int
+    frames: xr.DataArray, template: xr.Dataset, apply: Callable[[Frames], Frames], margin: int
 ) -> dask.array.Array:
     """Blocks of frames through networks that also read the `margin` frames before and after them.
 
+    `frames` are (time, variable, lat, lon).
+
     Returns
     -------
-    Lazy values (time, variables, lat, lon)
+    Lazy values (time, variables of the template, lat, lon)
     """
-    names = tuple(map(str, template.data_vars))
+    num_variables = len(template.data_vars)
     size = template.sizes["lat"], template.sizes["lon"]
 
     def apply_block(block: Frames) -> Frames:
         if len(block) <= 2 * margin:  # of a chunk at an end, all of whose frames get no result
-            return np.empty((0, len(names), *size), "float32")
+            return np.empty((0, num_variables, *size), "float32")
         with _ONE_BLOCK:
             return apply(block)
 
-    stacked = stack_variables(frames, names).data.rechunk({1: -1})
+    stacked = frames.data.rechunk({1: -1})
     blocks = dask.array.overlap.overlap(stacked, depth={0: margin}, boundary={0: "none"})
     lengths = tuple(max(0, length - 2 * margin) for length in blocks.chunks[0])
     return blocks.map_blocks(
-        apply_block, chunks=(lengths, (len(names),), *((points,) for points in size)),
+        apply_block, chunks=(lengths, (num_variables,), *((points,) for points in size)),
         dtype="float32", meta=np.empty((0, 0, 0, 0), "float32"),
     )  # fmt: skip

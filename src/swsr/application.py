@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -27,21 +28,74 @@ _SMALL_SHARE = 0.05
 """Share of the trained range below which values hint at other units."""
 
 
+def load_chains(
+    networks: Sequence[Path], then: Sequence[Path] = (), *, consistent: bool = False
+) -> list[Chain]:
+    """Trained networks of one seed, or of several whose mean is wanted.
+
+    Parameters
+    ----------
+    networks
+        Of 2D or of joint networks.
+    then
+        Of a 3D network for each of them, or none.
+    consistent
+        As of a `Chain`.
+
+    Raises
+    ------
+    ValueError
+        When a file is missing, damaged, or holds a network of another kind, when there are 3D
+        networks for some of the others only, or when networks take or give other frames than the
+        first.
+    """
+    if then and len(then) != len(networks):
+        raise ValueError(
+            f"{len(then)} 3D networks for {len(networks)} others: give one for each, in their order"
+        )
+    sharpening = [[path] for path in then] or [[] for _ in networks]
+    chains = [
+        Chain(
+            (Trained.load(path, "2d", "joint"), *(Trained.load(each, "3d") for each in later)),
+            consistent,
+        )
+        for path, later in zip(networks, sharpening, strict=True)
+    ]
+    for chain in chains[1:]:
+        _check_alike(chain, chains[0])
+    return chains
+
+
+def _check_alike(chain: Chain, first: Chain) -> None:
+    if chain.margin != first.margin:
+        raise ValueError(
+            f"{chain.first.path}: gives no result for {chain.margin} frames at each end, and "
+            f"{first.first.path} for {first.margin}: they have no mean"
+        )
+    ours, theirs = chain.first.card, first.first.card
+    for what in ("variables", "units", "scale", "edges", "vectors", "coarse_run"):
+        if getattr(ours, what) != getattr(theirs, what):
+            raise ValueError(
+                f"{chain.first.path}: was trained on frames with other {what.replace('_', ' ')} "
+                f"than {first.first.path}: they have no mean"
+            )
+
+
 def as_trained(
     frames: xr.Dataset,
-    chain: Chain,
+    chains: Sequence[Chain],
     periodic: Sequence[str] | None,
     origin: str,
     warn: Callable[[str], None],
 ) -> xr.Dataset:
-    """Frames that a chain of networks can read, in its units, with what lies beyond their edges.
+    """Frames that chains of networks can read, in their units, with what lies beyond their edges.
 
     Parameters
     ----------
     frames
         Canonical; nothing of them is computed.
-    chain
-        The networks.
+    chains
+        The networks, as `load_chains` gives them.
     periodic
         Dims that go around, or None: as coordinates tell, in a plane as in the training.
     origin
@@ -56,14 +110,17 @@ def as_trained(
         too few, times are not even and a network packs frames, or a network that was trained on
         coarse runs does not get frames of its whole region.
     """
-    if chain.first.card.coarse_run is not None:
+    first = chains[0].first
+    if first.card.coarse_run is not None:
         frames = once_around(frames)
-    frames = _in_units(frames, chain.first, origin, warn)
-    _check_frames(frames, chain, origin)
-    _check_spacing(frames, chain, origin, warn)
-    geometry = _geometry_as_trained(frames, periodic, chain.first.card, origin, warn)
-    marked = _on_trained_points(geometry.mark(frames), chain.first.card, origin)
-    _check_latitudes(marked, Geometry.of(marked), chain, origin)
+    frames = _in_units(frames, first, origin, warn)
+    for chain in chains:
+        _check_frames(frames, chain, origin)
+    _check_spacing(frames, chains[0], origin, warn)
+    geometry = _geometry_as_trained(frames, periodic, first.card, origin, warn)
+    marked = _on_trained_points(geometry.mark(frames), first.card, origin)
+    for chain in chains:
+        _check_latitudes(marked, Geometry.of(marked), chain, origin)
     return marked
 
 

@@ -118,6 +118,13 @@ STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
             "output": _SERIES,
         },
     ),
+    "ensemble": (
+        "average frames of networks from several seeds, and say how far they differ",
+        {
+            "members": _MANY | {"help": "the same series of each network, NAME.json"},
+            "output": _SERIES,
+        },
+    ),
     "evaluate": (
         "compare all methods with the truth",
         {
@@ -135,9 +142,12 @@ STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
             "network": {"type": Path, "help": "a trained 2D or joint network, network.safetensors"},
             "coarse": {"type": Path, "help": "a file, a folder, or a quoted pattern of files"},
             "output": {"type": Path, "help": "the result: a name that ends with .zarr or .nc"},
-            "then": _ONE
+            "others": _MANY
             | _OPTIONAL
-            | {"help": "a 3D network that was trained on results of that 2D one"},
+            | {"help": "networks from other seeds: for the mean, and its spread"},
+            "then": _MANY
+            | _OPTIONAL
+            | {"help": "a 3D network that was trained on results of that 2D one; one for each"},
             "consistent": {
                 "action": "store_true",
                 "required": False,

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from swsr.settings import GRIDS, Method, Settings
+from swsr.settings import GRIDS, MEMBERS, Method, Settings
 
 BASE = "base"
 """What a study without its experiments is called among them."""
@@ -23,6 +23,8 @@ STAGE_OF: dict[Method, str] = {
     "spectral": "upscale_spectral",
     "constrained_2d": "constrain/2d",
     "constrained_3d": "constrain/3d",
+    "ensemble_2d": "ensemble/2d",
+    "ensemble_3d": "ensemble/3d",
 }
 """The stage that makes the frames of each method."""
 
@@ -44,8 +46,10 @@ _UPSTREAM = {
     "infer_joint": ("train_joint", "downscale"),
     "constrain/2d": ("infer_2d", "downscale"),
     "constrain/3d": ("infer_3d/processed_on_processed", "downscale"),
+    "ensemble/2d": ("infer_2d",),
+    "ensemble/3d": ("infer_3d/processed_on_processed",),
 }
-"""Stages, as their folders are named, and whose results they read."""
+"""Stages, as their folders are named, and whose results they read: an ensemble, of all seeds."""
 
 TRAININGS = tuple(stage for stage in _UPSTREAM if stage.startswith(("train_", "pretrain_")))
 """Stages that have one result for all series: a network."""
@@ -85,8 +89,20 @@ def expand(config: Mapping[str, Any]) -> dict[str, Settings]:
                 continue
             seed = settings.seed + repeat
             again = folder if folder != base.study else f"{folder}/experiments/{BASE}"
-            studies[f"{again}.seed_{seed}"] = settings.model_copy(update={"seed": seed})
+            methods = _of_one_seed(settings.methods)
+            update = {"seed": seed, "methods": methods}
+            studies[f"{again}.seed_{seed}"] = settings.model_copy(update=update)
     return studies
+
+
+def _of_one_seed(methods: tuple[Method, ...]) -> tuple[Method, ...]:
+    """What a further seed gives to an ensemble, in place of the ensemble."""
+    return tuple(dict.fromkeys(MEMBERS.get(method, method) for method in methods))
+
+
+def members(studies: Mapping[str, Settings], study: str) -> list[str]:
+    """A study and all that differ from it by their seed alone, in order."""
+    return [other for other in studies if name_of(other) == name_of(study)]
 
 
 def _settings(config: Mapping[str, Any], origin: str) -> Settings:
@@ -186,7 +202,8 @@ class Homes:
 
     def _ingredients(self, study: str, stage: str, series: str | None) -> Iterator[object]:
         settings = self._studies[study]
-        if not stage.startswith("infer_"):
+        ensemble = stage.startswith("ensemble/")
+        if not stage.startswith("infer_") and not ensemble:
             yield settings.for_stage(stage.partition("/")[0]).to_json()
         if not _UPSTREAM[stage] and series is not None:
             yield from (series, settings.entry(series))
@@ -195,7 +212,8 @@ class Homes:
         for read in upstream(stage, settings):
             one_for_all = read in TRAININGS
             for name in [None] if one_for_all else [series] if series else settings.series("train"):
-                yield self._recipe(study, read, name)
+                for member in members(self._studies, study) if ensemble else [study]:
+                    yield self._recipe(member, read, name)
 
 
 def _merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What the stages of inference, and `apply`, share: frames through networks into a store."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import xarray as xr
 
 from swsr.checkpoint import Card, file_digest, load_network
 from swsr.components import units_of
+from swsr.ensembles import mean_and_spread, with_spread
 from swsr.geometry import Frames, Geometry
 from swsr.inference import apply_network, packs
 from swsr.networks.build import Network
@@ -103,12 +104,12 @@ def infer(
     check_variables(source, trained, str(frames))
     inputs = input_digests([frames]) | {f"{network.parent.name}/network": file_digest(network)}
     notes = attributes(f"infer_{dimension}", None, inputs)
-    super_resolve(source, Chain((trained,)), grid, output, Layout.of(source), notes, run)
+    super_resolve(source, [Chain((trained,))], grid, output, Layout.of(source), notes, run)
 
 
 def super_resolve(
     source: xr.Dataset,
-    chain: Chain,
+    chains: Sequence[Chain],
     grid: Mapping[str, np.ndarray],
     output: Path,
     layout: Layout,
@@ -116,14 +117,14 @@ def super_resolve(
     run: Run,
     origin: object = None,
 ) -> None:
-    """Frames through a chain of networks; each rank writes its own groups of frames.
+    """Frames through chains of networks; each rank writes its own groups of frames.
 
     Parameters
     ----------
     source
         Canonical frames that carry their geometry.
-    chain
-        One network or more.
+    chains
+        One, or several that take and give the same frames, whose mean and spread are the result.
     grid
         Coordinates lat and lon of the fine grid.
     output
@@ -139,8 +140,11 @@ def super_resolve(
         When the networks do not make the fine grid of the source's, or what they make cannot be
         consistent with it.
     """
-    template, apply = prepare(source, chain, grid, run)
+    template, apply = prepare(source, chains, grid, run)
+    chain = chains[0]
     stacked, margin = stack_variables(source, chain.first.card.variables), chain.margin
+    networks = ", then ".join(trained.card.network for trained in chain.networks)
+    of = f"the mean of {len(chains)} of " if len(chains) > 1 else ""
 
     def compute(first: int, last: int) -> Frames:
         return apply(stacked.isel(time=slice(first, last + 2 * margin)).values)
@@ -148,21 +152,33 @@ def super_resolve(
     fill_store(template, output, layout, notes, compute, run.communicator, origin)
     run.say(
         f"{template.sizes['time']} frames of {template.sizes['lat']} x {template.sizes['lon']} "
-        f"points by {', then '.join(trained.card.network for trained in chain.networks)} "
-        f"on {run.communicator.size} ranks"
+        f"points by {of}{networks} on {run.communicator.size} ranks"
     )
 
 
 def prepare(
-    source: xr.Dataset, chain: Chain, grid: Mapping[str, np.ndarray], run: Run
+    source: xr.Dataset, chains: Sequence[Chain], grid: Mapping[str, np.ndarray], run: Run
 ) -> tuple[xr.Dataset, Callable[[Frames], Frames]]:
-    """What the result of a chain looks like, and what makes its frames; see `super_resolve`.
+    """What the result of chains looks like, and what makes its frames; see `super_resolve`.
 
     Returns
     -------
     Coordinates and attributes of the result, and of each variable; a function of consecutive frames
-    (n + 2 margin, variables, lat, lon) that gives n frames of the result, both in physical units
+    (n + 2 margin, variables, lat, lon) that gives n frames of the result, both in physical units.
+    Of several chains the variables are followed by the spread of each.
     """
+    prepared = [_prepare_chain(source, chain, grid, run) for chain in chains]
+    template, apply = prepared[0]
+    if len(chains) == 1:
+        return template, apply
+    return with_spread(template, len(chains)), lambda given: mean_and_spread(
+        [of_chain(given) for _, of_chain in prepared]
+    )
+
+
+def _prepare_chain(
+    source: xr.Dataset, chain: Chain, grid: Mapping[str, np.ndarray], run: Run
+) -> tuple[xr.Dataset, Callable[[Frames], Frames]]:
     card, margin = chain.first.card, chain.margin
     geometry = Geometry.of(source[list(card.variables)])
     template = _template(source, _grid_of_result(source, grid, chain), margin, card.variables)

@@ -10,6 +10,7 @@ from tiny import REPOSITORY
 from swsr.experiments import (
     Homes,
     expand,
+    members,
     name_of,
     pretrains,
     trained_by,
@@ -94,6 +95,36 @@ def test_an_experiment_may_have_fewer_seeds_than_the_study():
     assert names == ["base", "once", "as_the_study", "base", "as_the_study"]
 
 
+def test_further_seeds_give_members_in_place_of_ensembles():
+    asked = {"methods": ["ensemble_2d", "ensemble_3d"], "repeats": 3}
+    studies = expand(config(**asked, experiments={"mse": {"train_2d": {"loss": "mse"}}}))
+    for folder in ("default", "default/experiments/mse"):
+        first, *others = members(studies, folder)
+        assert first == folder
+        assert [name_of(other) for other in others] == [name_of(folder)] * 2
+        assert [studies[other].seed for other in others] == [1, 2]
+        assert studies[first].methods == ("ensemble_2d", "ensemble_3d")
+        for other in others:
+            assert studies[other].methods == ("network_2d", "network_3d_processed")
+
+
+def test_ensembles_are_shared_where_all_of_their_members_are():
+    changes = {
+        "other_3d": {"train_3d": {"epochs": 1}},
+        "one_more": {"repeats": 3},
+    }
+    asked = {"methods": ["ensemble_2d", "ensemble_3d"], "repeats": 2}
+    homes = Homes(expand(config(**asked, experiments=changes)))
+
+    def home(study, stage):
+        return name_of(homes.of(f"default/experiments/{study}", stage, "seed_10"))
+
+    assert home("other_3d", "ensemble/2d") == "base"
+    assert home("other_3d", "ensemble/3d") == "other_3d"
+    assert home("one_more", "infer_2d") == "base"
+    assert home("one_more", "ensemble/2d") == "one_more"
+
+
 def test_a_result_is_made_by_the_first_study_that_wants_it():
     changes = {
         "other_3d": {"train_3d": {"epochs": 1}},
@@ -141,7 +172,8 @@ def test_trainings_that_a_method_needs():
     assert trainings("network_3d_processed", settings) == ["train_2d", "train_3d/processed"]
     assert trainings("combined_raw", settings) == ["train_3d/raw", "train_2d"]
     assert trainings("joint", settings) == ["train_joint"]
-    assert trainings("constrained_3d", settings) == ["train_2d", "train_3d/processed"]
+    for method in ("constrained_3d", "ensemble_3d"):
+        assert trainings(method, settings) == ["train_2d", "train_3d/processed"]
     assert trainings("spectral", settings) == []
     joint = config()["train_joint"] | {"start": "trained"}
     [settings] = expand(config(train_joint=joint)).values()
@@ -252,7 +284,7 @@ def test_training_that_a_method_ends_with():
     assert trained_by("combined_raw") == "train_3d/raw"
     assert trained_by("network_3d_processed") == "train_3d/processed"
     assert trained_by("joint") == "train_joint"
-    assert trained_by("constrained_2d") == "train_2d"
+    assert trained_by("constrained_2d") == trained_by("ensemble_2d") == "train_2d"
     assert trained_by("constrained_3d") == "train_3d/processed"
 
 

@@ -19,7 +19,16 @@ SOURCE = REPOSITORY / "src" / "swsr"
 LAYERS = [
     ["__init__", "atomic", "chain_record", "components", "job", "local_ranks", "page", "scaling"],
     ["settings.*", "commands", "communication"],
-    ["experiments", "frame_checks", "geometry", "harmonics", "provenance", "run", "schema"],
+    [
+        "ensembles",
+        "experiments",
+        "frame_checks",
+        "geometry",
+        "harmonics",
+        "provenance",
+        "run",
+        "schema",
+    ],
     ["compression", "grids", "status", "zarr_io.*"],
     ["clips", "coarse_runs", "resampling.*", "sharing", "sources.*"],
     ["check", "inspect", "networks.*"],

@@ -158,6 +158,11 @@ def paired(train, test, reading=(), **sections):
             paired(["c.nc"], ["d.nc"], downscale={"codec": "h264", "quality": 30}),
             "downscale.codec is h264, but the runs of source.coarse take the place of frames",
         ),
+        (
+            {"methods": ["network_2d", "ensemble_2d"]},
+            "methods: ensemble_2d is the mean of the networks of all repeats, but repeats is 1",
+        ),
+        ({"apply": {"files": ["a.nc"], "ensemble": True}}, "apply.ensemble is the mean of the"),
         ({"pretrain_2d": {"patch_points": None}}, "pretrain_2d.patch_points is None"),
         ({"study": "../elsewhere"}, "study is '../elsewhere'"),
     ],

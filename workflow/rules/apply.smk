@@ -6,8 +6,8 @@ rule apply:
 
 rule apply_series:
     input:
-        network=trained(STUDY, "train_2d")["network"],
-        network_3d=network_3d_applied,
+        networks=networks_applied("train_2d"),
+        then=networks_applied("train_3d/processed") if SETTINGS.apply.network_3d else [],
         files=files_applied,
         settings=f"{RESULTS}/settings/apply.json",
     output:
@@ -24,12 +24,14 @@ rule apply_series:
     params:
         state=state_applied,
         coarse=lambda wildcards: APPLY[wildcards.applied],
-        then=lambda wildcards, input: [f"--then {path}" for path in input.network_3d],
+        others=lambda wildcards, input: flag("--others", input.networks[1:]),
+        then=lambda wildcards, input: flag("--then", input.then),
         consistent=["--consistent"] if SETTINGS.apply.consistent else [],
         output=f"{RESULTS}/apply/{{applied}}{APPLIED_SUFFIX}",
     shell:
         "{resources.mpi} -n {resources.tasks} python -m swsr apply"
         " --communication mpi --ranks {resources.tasks} --threads {resources.cpus_per_task}"
         " --window-points {resources.window_points}"
-        " {input.network} {params.coarse:q} {params.output} {params.then} {params.consistent}"
+        " {input.networks[0]} {params.coarse:q} {params.output} {params.others} {params.then}"
+        " {params.consistent}"
         " --settings {input.settings} --state={params.state} --log {log}"

@@ -32,8 +32,11 @@ STYLES: dict[str, dict[str, Any]] = {
     "joint": {"color": "#56B4E9", "linestyle": (0, (6, 2))},
     "constrained_2d": {"color": "#0072B2", "linestyle": ":", "linewidth": 2.5},
     "constrained_3d": {"color": "#009E73", "linestyle": (0, (3, 1, 1, 1)), "linewidth": 2.5},
+    "ensemble_2d": {"color": "#004D80", "linestyle": (0, (5, 1))},
+    "ensemble_3d": {"color": "#00664B", "linestyle": (0, (5, 1, 1, 1))},
 }
 _SIZE = (5.4, 3.6)
+_LEAST_SHARE = 1e-3
 
 
 def spectrum_chart(spectra: pd.DataFrame, quantity: str, unit: str) -> str:
@@ -104,6 +107,26 @@ def time_chart(values: pd.DataFrame, ylabel: str) -> str:
                 style = style | {"marker": "o", "markersize": 3}
             axis.plot(_positions(part, values, series), part["value"], label=label, **style)
     axis.set(ylabel=ylabel, xlabel=f"test frame ({', '.join(series)})")
+    _finish(axis)
+    return _as_uri(figure)
+
+
+def spread_chart(spreads: pd.DataFrame, variable: str, unit: str) -> str:
+    """Error of ensembles by their spread, and where the one is as large as the other.
+
+    `spreads` has the columns of `spread.csv`; classes of less than a thousandth of the area, which
+    few points decide, are left out.
+    """
+    rows = spreads[(spreads["variable"] == variable) & (spreads["share"] >= _LEAST_SHARE)]
+    figure, axis = _figure()
+    for method, each in rows.groupby("method", sort=False):
+        style = STYLES[str(method)] | {"marker": "o", "markersize": 3}
+        axis.plot(each["spread"], each["error"], label=LABELS[str(method)], **style)
+    ends = rows[["spread", "error"]].to_numpy()
+    line = [ends.min(), ends.max()]
+    axis.plot(line, line, color="grey", linewidth=0.8, label="error as large as spread")
+    axis.set(xscale="log", yscale="log")
+    axis.set(xlabel=f"spread of {variable} ({unit})", ylabel=f"error of {variable} ({unit})")
     _finish(axis)
     return _as_uri(figure)
 

@@ -35,6 +35,8 @@ _MARKS: dict[str, dict[str, Any]] = {
         ("spectral", "_"),
         ("constrained_2d", "*"),
         ("constrained_3d", "P"),
+        ("ensemble_2d", "^"),
+        ("ensemble_3d", "h"),
     )
 }
 

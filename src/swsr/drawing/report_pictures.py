@@ -105,6 +105,7 @@ def draw_charts(found: Evaluated, training: Mapping[str, Path]) -> dict[str, Any
             for quantity in spectra["quantity"].unique()
             for picture in _spectrum(spectra, str(quantity), units[str(quantity)])
         ],
+        "spread": _spread(found),
         "conserved": [_conserved(means, str(q)) for q in means["quantity"].unique()],
         "training": Picture(
             "Left: validation set, higher is better. Right: loss.",
@@ -121,6 +122,19 @@ def _over_time(frames: pd.DataFrame, key: str, ylabel: str) -> Picture:
         f"{LABELS[str(m)]} {row['min']:.4g} to {row['max']:.4g}" for m, row in ends.iterrows()
     )
     return Picture(ylabel, charts.time_chart(values, ylabel), f"{ylabel} of every frame: {words}.")
+
+
+def _spread(found: Evaluated) -> list[Picture]:
+    spreads = found.table("spread.csv")
+    return [
+        Picture(
+            f"Error of {name} where networks differ little, and much",
+            charts.spread_chart(spreads, name, unit),
+            f"Root mean square error of {name} of the mean of several networks by their spread.",
+        )
+        for name, unit in found.units.items()
+        if name in set(spreads["variable"])
+    ]
 
 
 def _spectrum(spectra: pd.DataFrame, quantity: str, unit: str) -> list[Picture]:

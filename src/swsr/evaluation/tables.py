@@ -18,6 +18,8 @@ LABELS = {
     "spectral": "spectral interpolation",
     "constrained_2d": "2D network, consistent with its input",
     "constrained_3d": "2D, then 3D, consistent with their input",
+    "ensemble_2d": "mean of 2D networks",
+    "ensemble_3d": "mean of 2D, then 3D networks",
     "result": "the result",
 }
 
@@ -178,8 +180,8 @@ def comparison_table(summary: pd.DataFrame) -> str:
     header += ["seeds", "parameters", "epochs", "training (s)"]
     notes = [
         "Means over seeds; ± is their standard deviation. Interpolation has no seed. Parameters,",
-        "epochs and seconds are of the last training of a chain; seconds are by the clock,",
-        "whatever ran beside it.",
+        "epochs and seconds are of the last training of a chain, and of one seed; seconds are by",
+        "the clock, whatever ran beside it.",
     ]
     return _table(header, rows, left=2) + "\n" + "\n".join(notes) + "\n"
 
@@ -208,6 +210,19 @@ def gate_lines(verdicts: Mapping[str, Mapping[str, Verdict]]) -> str:
         line += f"; {unknown} not available" if unknown else ""
         lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+def spread_lines(test: Mapping[str, Mapping[str, float | None]]) -> str:
+    """A line per ensemble and variable: what its spread says of its error."""
+    lines = []
+    for method, figures in test.items():
+        for key, ratio in figures.items():
+            if key.startswith("spread_") and "members" in figures and ratio is not None:
+                lines.append(
+                    f"- {LABELS[method]}, {figures['members']:.0f} of them: their spread in "
+                    f"{key.removeprefix('spread_')} is {ratio:.2f} of what the error calls for"
+                )
+    return "\n".join([*lines, ""]) if lines else ""
 
 
 def physics_table(

@@ -44,7 +44,7 @@ from swsr.settings.training import (
     TrainFrom,
     TrainJoint,
 )
-from swsr.settings.whole import INTERPOLATIONS, Method, Settings
+from swsr.settings.whole import INTERPOLATIONS, MEMBERS, Method, Settings
 
 __all__ = [
     "FSRCNN_STARTS",
@@ -52,6 +52,7 @@ __all__ = [
     "IMAGE_TILE_POINTS",
     "INTERPOLATIONS",
     "LATITUDES_READ",
+    "MEMBERS",
     "PACK_FRAMES",
     "ApplyStage",
     "Bound",

@@ -139,6 +139,7 @@ class Apply(Strict):
     files: tuple[str, ...]
     network_3d: bool
     consistent: bool
+    ensemble: bool
     format: Literal["zarr", "netcdf"]
 
     @model_validator(mode="after")

@@ -36,12 +36,19 @@ from swsr.settings.training import (
 
 Method: TypeAlias = Literal[
     "network_2d", "network_3d_raw", "network_3d_processed", "combined_raw", "joint", "spectral",
-    "constrained_2d", "constrained_3d",
+    "constrained_2d", "constrained_3d", "ensemble_2d", "ensemble_3d",
 ]  # fmt: skip
 """How frames are restored, beside interpolation: by the 2D network; by 3D networks on interpolated
 frames or on 2D results; by the 3D network that was trained on interpolated frames on 2D results;
 by a 2D and a 3D network that were trained as one; by spectral interpolation;
-by the 2D network, or it and then the 3D one, made consistent with the low-resolution frames."""
+by the 2D network, or it and then the 3D one, made consistent with the low-resolution frames; by
+the mean of the results of 2D networks, or of them and then 3D ones, of all repeats."""
+
+MEMBERS: dict[Method, Method] = {
+    "ensemble_2d": "network_2d",
+    "ensemble_3d": "network_3d_processed",
+}
+"""Methods that are means over repeats, and of what."""
 
 INTERPOLATIONS = ("bicubic", "spectral")
 """What frames are restored by without any network, the first of them always."""
@@ -132,6 +139,17 @@ class Settings(Strict):
                     f"{wish} would bring back the errors of the runs of source.coarse: leave out "
                     "one of them"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _ensembles_have_members(self) -> Self:
+        wishes = [f"methods: {method}" for method in self.methods if method in MEMBERS]
+        wishes += ["apply.ensemble"] if self.apply.files and self.apply.ensemble else []
+        if wishes and self.repeats < 2:
+            raise ValueError(
+                f"{wishes[0]} is the mean of the networks of all repeats, but repeats is 1: use 2 "
+                "or more"
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,12 +1,13 @@
 """Super-resolve frames that have no truth with trained networks: NetCDF or Zarr, CF conventions."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from swsr.application import as_trained, fine_grid, range_warnings
+from swsr.application import as_trained, fine_grid, load_chains, range_warnings
 from swsr.checkpoint import file_digest
 from swsr.frame_checks import check_finite_frames
-from swsr.inference_stage import Chain, Trained, super_resolve
+from swsr.inference_stage import super_resolve
 from swsr.provenance import attributes, files_identity
 from swsr.run import Run
 from swsr.schema import IN_CONFIG, IN_FILE
@@ -33,7 +34,8 @@ def apply(
     output: Path,
     run: Run,
     settings: Path | None = None,
-    then: Path | None = None,
+    others: Sequence[Path] | None = None,
+    then: Sequence[Path] | None = None,
     *,
     consistent: bool = False,
 ) -> None:
@@ -52,9 +54,12 @@ def apply(
         `.zarr`, with a manifest `.json` beside it, or `.nc`.
     settings
         File of an `ApplyStage`; None reads the variables of the network, found by their names.
+    others
+        Further networks of the same frames, from other seeds: then the result is the mean of all,
+        and of each variable the spread, NAME_spread.
     then
         A 3D network trained on results of the 2D network, to sharpen them: without a result for
-        the first two and the last two frames.
+        the first two and the last two frames. Of several 2D networks, one for each.
     consistent
         Whether to change the result as little as possible so that its low-resolution copies, by the
         filter of the training, are the coarse frames.
@@ -67,9 +72,8 @@ def apply(
         network packs frames; when `output` is something else. What is only unlike it, range and
         spacing, is warned of.
     """
-    sharpening = (Trained.load(then, "3d"),) if then else ()
-    chain = Chain((Trained.load(network, "2d", "joint"), *sharpening), consistent)
-    card = chain.first.card
+    chains = load_chains([network, *(others or ())], then or (), consistent=consistent)
+    card = chains[0].first.card
     choices = (
         read_stage_settings(settings, ApplyStage)
         if settings
@@ -80,19 +84,20 @@ def apply(
     manifest = _manifest(output, files)
     advice = IN_CONFIG if settings else IN_FILE
     frames = open_files(files, choices, sample, may_lack=True, advice=advice)
-    frames = as_trained(frames, chain, choices.periodic, str(coarse), run.warn)
+    frames = as_trained(frames, chains, choices.periodic, str(coarse), run.warn)
     with read_to_the_end(str(coarse)):
         outside = run.communicator.on_first(lambda: range_warnings(frames, card))
     for sentence in outside:
         run.warn(f"{coarse}: {sentence}")
     grid = fine_grid(frames, card.scale, str(coarse))
-    notes = attributes("apply", choices, {str(t.path): file_digest(t.path) for t in chain.networks})
+    paths = [trained.path for chain in chains for trained in chain.networks]
+    notes = attributes("apply", choices, {str(path): file_digest(path) for path in paths})
     earlier = frames.attrs.get("history")
     notes["history"] = f"super-resolved from {coarse} by swsr" + (f"\n{earlier}" if earlier else "")
     layout = Layout(choices.chunk_frames, choices.shard_frames)
     checked = check_finite_frames(frames, str(coarse), choices.chunk_frames)
     origin = [files_identity(files, sample), consistent]
-    super_resolve(checked, chain, grid, manifest, layout, notes, run, origin)
+    super_resolve(checked, chains, grid, manifest, layout, notes, run, origin)
     if output.suffix == ".nc":
         run.communicator.on_first(lambda: _to_netcdf(manifest, output))
 

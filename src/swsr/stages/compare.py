@@ -75,6 +75,8 @@ def _over_seeds(found: pd.DataFrame) -> pd.DataFrame:
     summary[interpolated] = rows.first(numeric_only=True)[interpolated]
     summary["psnr_deviation"] = rows["psnr"].std()
     summary["seeds"] = rows.size().astype(float)
+    if "members" in summary:  # an ensemble is one result of all seeds
+        summary["seeds"] = summary["members"].fillna(summary["seeds"])
     summary.loc[interpolated, ["psnr_deviation", "seeds"]] = float("nan")
     summary = summary.reset_index()
     again = summary["method"].isin(INTERPOLATIONS) & summary.duplicated(["method", "psnr"])

@@ -13,6 +13,7 @@ import xarray as xr
 from swsr.atomic import write_text
 from swsr.checkpoint import Card, load_network
 from swsr.drawing import plots
+from swsr.ensembles import NUM_MEMBERS, spread_of
 from swsr.evaluation import tables
 from swsr.evaluation.diagnosis import Diagnosis, diagnose, outer_labels
 from swsr.evaluation.figures import figures
@@ -27,13 +28,17 @@ from swsr.evaluation.scores import (
     score_frames,
 )
 from swsr.evaluation.spectra import Modes, coherence, make_modes
+from swsr.evaluation.spread import spread_figures, spread_table
 from swsr.grids import Grid
 from swsr.networks.study import TRIM_POINTS
 from swsr.run import Run
-from swsr.settings import EvaluateStage, Role, Set, read_stage_settings
+from swsr.settings import MEMBERS, EvaluateStage, Role, Set, read_stage_settings
 from swsr.zarr_io import open_frames
 
-PACKED = ("network_3d_raw", "network_3d_processed", "combined_raw", "joint", "constrained_3d")
+PACKED = (
+    "network_3d_raw", "network_3d_processed", "combined_raw", "joint", "constrained_3d",
+    "ensemble_3d",
+)  # fmt: skip
 """Methods whose frames are centres of packs."""
 
 
@@ -53,6 +58,11 @@ class _Study:
         return [name for name in names if name not in ("truth", "low")]
 
     def open(self, method: str, name: str) -> xr.Dataset:
+        """Frames of a method."""
+        return self.open_whole(method, name)[list(self.card.variables)]
+
+    def open_whole(self, method: str, name: str) -> xr.Dataset:
+        """The same, with their spread where a method is an ensemble."""
         return open_frames(self.stores[f"{method}/{name}"])
 
     def sets(self, name: str) -> dict[Set, slice]:
@@ -150,6 +160,11 @@ def evaluate(
     for method, diagnosis in diagnoses.items():
         found["test"][method] |= figures(diagnosis, study.modes)
     fill(found["test"])
+    spreads: dict[str, tuple[pd.DataFrame, int]] = {
+        method: _spread(study, method) for method in study.methods if method in MEMBERS
+    }
+    for method, (of_method, num_members) in spreads.items():
+        found["test"][method] |= spread_figures(of_method, num_members)
     trained = {
         stage: json.loads((folder / "metrics.json").read_text())
         for stage, folder in training.items()
@@ -157,6 +172,7 @@ def evaluate(
     units = dict(zip(study.card.variables, study.card.units, strict=True))
     verdicts = judge(found["test"])
     summary = tables.summary_table(found["test"]) + "\n" + tables.gate_lines(verdicts)
+    summary += tables.spread_lines(found["test"])
     write_text(output / "frames.csv", frames.to_csv(index=False))
     write_text(output / "metrics.csv", means.to_csv(index=False))
     write_text(output / "tables.md", tables.study_tables(means, trained))
@@ -164,6 +180,7 @@ def evaluate(
     write_text(output / "gate.json", json.dumps(verdicts, indent=2) + "\n")
     write_text(output / "means.csv", _means(diagnoses).to_csv(index=False))
     write_text(output / "spectra.csv", _spectra(diagnoses, study.modes).to_csv(index=False))
+    write_text(output / "spread.csv", _spreads(spreads).to_csv(index=False))
     write_text(output / "summary.md", summary)
     psnr = {method: each["psnr"] or 0 for method, each in found["test"].items()}
     shown = tables.pictured(psnr)
@@ -212,6 +229,25 @@ def _diagnose(study: _Study, method: str) -> Diagnosis | None:
         low = study.open("low", name).isel(time=slice(frames.start + MARGIN, frames.stop - MARGIN))
         parts.append(diagnose(name, pair.result, pair.truth, low, study.modes))
     return Diagnosis.join(parts)
+
+
+def _spread(study: _Study, method: str) -> tuple[pd.DataFrame, int]:
+    """Error by spread on test frames that are centres of packs, and how many networks there are."""
+    pairs, num_members = [], 0
+    for name, frames in study.tests().items():
+        result = study.open_whole(method, name)
+        num_members = int(result[spread_of(study.card.variables[0])].attrs[NUM_MEMBERS])
+        pair = align(result, study.open("truth", name), frames, "inner", centres=True)
+        assert pair is not None
+        pairs.append(pair)
+    return spread_table(pairs, study.card.variables), num_members
+
+
+def _spreads(found: Mapping[str, tuple[pd.DataFrame, int]]) -> pd.DataFrame:
+    """Error by spread: method, variable, share, spread, error."""
+    parts = [table.assign(method=method) for method, (table, _) in found.items()]
+    columns = ["method", "variable", "share", "spread", "error"]
+    return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def _means(diagnoses: Mapping[str, Diagnosis]) -> pd.DataFrame:

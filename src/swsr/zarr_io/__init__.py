@@ -25,7 +25,7 @@ from swsr.zarr_io.reading import (
     store_path,
 )
 from swsr.zarr_io.stored_frames import Cache, StoredFrames
-from swsr.zarr_io.writing import StoreWriter, fill_store, write_frames, write_netcdf
+from swsr.zarr_io.writing import StoreWriter, fill_store, template_of, write_frames, write_netcdf
 
 __all__ = [
     "Cache",
@@ -44,6 +44,7 @@ __all__ = [
     "read_manifest",
     "stack_variables",
     "store_path",
+    "template_of",
     "write_frames",
     "write_netcdf",
 ]

@@ -51,8 +51,6 @@ def write_frames(
         Frames in a chunk of the source: to read fewer of them costs as much. Small groups are
         computed several at once, side by side in the threads of dask.
     """
-    template = frames.map(lambda variable: xr.DataArray(0.0, attrs=variable.attrs))
-    template = template.assign_coords(frames.coords).assign_attrs(frames.attrs)
     stacked = stack_variables(frames, tuple(map(str, frames.data_vars)))
 
     def compute(first: int, last: int) -> np.ndarray:
@@ -60,7 +58,15 @@ def write_frames(
 
     at_once = max(at_once, TOGETHER_BYTES * len(stacked) // stacked.nbytes)
     together = max(1, at_once // layout.group)
-    fill_store(template, manifest, layout, attributes, compute, communicator, origin, together)
+    fill_store(
+        template_of(frames), manifest, layout, attributes, compute, communicator, origin, together
+    )
+
+
+def template_of(frames: xr.Dataset) -> xr.Dataset:
+    """What a store that is like these frames looks like, without their values; see `fill_store`."""
+    template = frames.map(lambda variable: xr.DataArray(0.0, attrs=variable.attrs))
+    return template.assign_coords(frames.coords).assign_attrs(frames.attrs)
 
 
 def fill_store(

@@ -1,0 +1,64 @@
+"""The mean of what several networks make of the same frames, and how far they differ from it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from swsr.geometry import Frames
+
+NUM_MEMBERS = "num_members"
+"""Attribute of a spread: of how many networks it is."""
+
+_SPREAD = "_spread"
+"""What ends the name of a variable that is the spread of another."""
+
+
+def spread_of(name: str) -> str:
+    """What the spread of a variable is called."""
+    return name + _SPREAD
+
+
+def with_spread(template: xr.Dataset, num_members: int) -> xr.Dataset:
+    """Variables of a result, then of each its spread, which the attributes of the first name.
+
+    `template` has coordinates, and of each variable its attributes; see `zarr_io.fill_store`.
+
+    Raises
+    ------
+    ValueError
+        When a variable has the name of a spread already.
+    """
+    spreads = {}
+    for name, variable in template.data_vars.items():
+        spread, title = spread_of(str(name)), variable.attrs.get("long_name", name)
+        if spread in template:
+            raise ValueError(f"{spread} is a variable, and the name of the spread of {name}")
+        attributes = {key: variable.attrs[key] for key in ("units",) if key in variable.attrs}
+        attributes["long_name"] = f"standard deviation of {title} over {num_members} networks"
+        attributes[NUM_MEMBERS] = num_members
+        spreads[spread] = (), 0.0, attributes
+    means = {
+        name: variable.assign_attrs(ancillary_variables=spread_of(str(name)))
+        for name, variable in template.data_vars.items()
+    }
+    return template.assign(means | spreads)
+
+
+def mean_and_spread(members: Sequence[Frames]) -> Frames:
+    """Combine the same frames by two networks or more.
+
+    Parameters
+    ----------
+    members
+        Of each network (n, variables, lat, lon).
+
+    Returns
+    -------
+    Array (n, 2 variables, lat, lon): means, then standard deviations of a single network from the
+    mean, without bias (n - 1); float32, in the unit of each variable
+    """
+    stacked = np.stack(members)
+    mean = stacked.mean(axis=0, dtype="float64")
+    spread = stacked.std(axis=0, ddof=1, dtype="float64")
+    return np.concatenate([mean, spread], axis=1).astype("float32")
