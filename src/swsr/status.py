@@ -135,14 +135,19 @@ def describe(study: Path) -> str:
     # A run that ended has made what it wanted, or none of it: the next one knows better.
     anew = set(plan.get("anew", ())) if _may_run(plan) else set()
     folder = Path(plan["folder"])
-    jobs = _slurm_jobs(folder)
-    results = [
-        (result, result.state(jobs))
-        for result in (
-            Result(study / path, study / log, _read(study / log), began if path in anew else None)
-            for path, log in plan["results"].items()
-        )
+    wanted = [
+        (study / path, study / log, began if path in anew else None)
+        for path, log in plan["results"].items()
     ]
+    jobs = _slurm_jobs(folder)
+    results = [_look(*each, jobs) for each in wanted]
+    if any(state == "killed" for _, state in results):
+        # Or it began after the look at the jobs, or came to its end after that at its log.
+        jobs = _slurm_jobs(folder)
+        results = [
+            _look(*each, jobs) if pair[1] == "killed" else pair
+            for each, pair in zip(wanted, results, strict=True)
+        ]
     lines = [str(study), *(f"  {line}" for line in _snakemake(plan)), ""]
     for group, members in groupby(results, key=lambda pair: pair[0].group):
         lines += _group_lines(str(group.relative_to(study)), list(members), folder)
@@ -151,6 +156,14 @@ def describe(study: Path) -> str:
         lines += [job.line() for job in jobs]
     counts = Counter(state for _, state in results)
     return "\n".join([*lines, "", f"{len(results)} results: {_count(counts)}"])
+
+
+def _look(
+    path: Path, log: Path, anew_since: float | None, jobs: list[Job] | None
+) -> tuple[Result, State]:
+    """A result and where it stands, by what is there now."""
+    result = Result(path, log, _read(log), anew_since)
+    return result, result.state(jobs)
 
 
 def _group_lines(name: str, members: list[tuple[Result, State]], folder: Path) -> list[str]:

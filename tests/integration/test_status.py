@@ -12,7 +12,7 @@ import pytest
 from tiny import make_stores, stage_settings, tiny_frames
 
 from swsr.__main__ import main
-from swsr.status import describe
+from swsr.status import Job, describe
 
 RESULTS = {
     "extract/seed_0.json": "logs/extract/seed_0.log",
@@ -132,6 +132,35 @@ def test_training_is_watched_and_then_killed(study, training):
     assert counts == "1 killed"
     assert "/1000  train loss" in last[-1]
     assert log.endswith("logs/train_2d.log")
+
+
+def test_what_ends_while_it_is_looked_at_was_not_killed(study, monkeypatch):
+    """After its log was read, and before its process is looked for."""
+    assert extract(study) == 0
+    log = study / "logs" / "extract" / "seed_0.log"
+    record = study / "extract" / "seed_0.provenance.json"
+    whole, content = log.read_text(), record.read_text()
+    log.write_text(whole.splitlines(keepends=True)[0])
+    record.unlink()
+
+    def end(process, word):
+        if word == b"swsr":
+            log.write_text(whole)
+            record.write_text(content)
+        return False
+
+    monkeypatch.setattr("swsr.status._process_lives", end)
+    assert row(describe(study), "extract") == ("1 done, 1 waiting", [])
+
+
+def test_a_job_that_begins_while_it_is_looked_for_was_not_killed(study, monkeypatch):
+    """After SLURM told of its jobs, and before the log is read."""
+    jobs = [[], [Job("17", "RUNNING", "gpu1", "0:01", "rule_extract")]]
+    monkeypatch.setattr("swsr.status._slurm_jobs", lambda folder: jobs.pop(0))
+    log = study / "logs" / "extract" / "seed_0.log"
+    log.parent.mkdir()
+    log.write_text("2000-01-01 00:00 INFO started: ranks 4, host gpu1, process 9, job 17\n")
+    assert row(describe(study), "extract")[0] == "1 running, 1 waiting"
 
 
 def test_asked_to_stop_is_said_with_what_to_do(study, training):
