@@ -175,10 +175,11 @@ def test_ranks_that_do_not_divide_the_batch(stores, tmp_path):
     done = run_swsr(*arguments, *flags, launcher=mpirun(2))
     assert done.returncode != 0
     ours = [line for line in done.stderr.splitlines() if line.startswith("train_2d")]
-    assert ours == [
+    # Rank 1 lets rank 0 speak, but not for ever: where that is seconds behind, it says the same.
+    assert {line.replace("rank 1: ", "") for line in ours} == {
         "train_2d: global_batch_size 3 is not divisible by 2 ranks: "
         "change one so that every rank gets an equal part"
-    ]
+    }
 
 
 def test_no_gpu_where_one_is_asked_for(stores, tmp_path, fails):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from swsr.communication import launched_rank, local_rank
+from swsr.communication import fail, launched_rank, local_rank
 from swsr.job import job_id, num_nodes
 
 RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "PALS_RANKID", "HOROVOD_RANK", "RANK")
@@ -54,3 +54,14 @@ def test_rank_by_the_word_of_any_launcher(monkeypatch, name):
 def test_rank_within_a_node_by_the_word_of_any_launcher(monkeypatch, name):
     monkeypatch.setenv(name, "1")
     assert (launched_rank(), local_rank()) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("rank", "events"), [("0", ["no room"]), ("2", ["waited", "rank 2: no room"])]
+)
+def test_other_ranks_let_the_first_speak_for_all(monkeypatch, rank, events):
+    found = []
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setattr("time.sleep", lambda _: found.append("waited"))
+    fail(None, "no room", found.append)
+    assert found == events
