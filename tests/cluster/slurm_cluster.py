@@ -35,6 +35,8 @@ GPUS_PER_NODE = 2
 CPUS_PER_NODE = 16
 MEMORY_MB = 64000
 ACCOUNT = "project"
+PATIENCE = 1200
+"""Seconds after which what has not happened will not, on a slow machine with other tests beside."""
 
 _PACKAGES = "slurmctld slurmd slurmdbd slurm-client slurm-wlm-basic-plugins munge mariadb-server"
 _DAEMONS = ("slurmctld", "slurmd", "slurmdbd", "munged", "mariadbd", "srun")
@@ -76,12 +78,12 @@ class SlurmCluster:
             f"--pid-file={run}/munged.pid", f"--log-file={self.root}/log/munged.log",
             f"--seed-file={run}/munged.seed",
         )  # fmt: skip
-        wait_until((run / "munge.socket").exists, 120, "munged")
+        wait_until((run / "munge.socket").exists, PATIENCE, "munged")
         self._start_accounting()
         self._spawn("slurmctld", "/usr/sbin/slurmctld", "-D")
         for node in NODES:
             self.start_node(node)
-        wait_until(lambda: self.idle_nodes() == set(NODES), 180, "nodes")
+        wait_until(lambda: self.idle_nodes() == set(NODES), PATIENCE, "nodes")
 
     def stop(self) -> None:
         """End all jobs, then all daemons; the folder stays."""
@@ -104,7 +106,7 @@ class SlurmCluster:
         """Take a node down as a power cut would: its daemon and all that it runs."""
         daemon = self._pids()[f"slurmd.{node}"]
         os.kill(daemon, signal.SIGKILL)
-        _reap(daemon)
+        wait_until(lambda: _reap(daemon), 60, "end of a killed daemon")
         for step in self._step_daemons(node):
             for pid in [*_descendants(step), step]:
                 _kill(pid)
@@ -130,7 +132,7 @@ class SlurmCluster:
     def run(self, *command: str, check: bool = True) -> str:
         """Output of a SLURM command."""
         done = subprocess.run(
-            command, env=os.environ | self.env(), text=True, capture_output=True, timeout=60,
+            command, env=os.environ | self.env(), text=True, capture_output=True, timeout=PATIENCE,
             check=False,
         )  # fmt: skip
         if check and done.returncode:
@@ -215,7 +217,7 @@ class SlurmCluster:
             "--innodb-lock-wait-timeout=900", *small,
         )  # fmt: skip
         sql = ["mariadb", "--no-defaults", "-S", str(sock), "-e"]
-        wait_until(lambda: _succeeds(*sql, "select 1"), 120, "mariadbd")
+        wait_until(lambda: _succeeds(*sql, "select 1"), PATIENCE, "mariadbd")
         if fresh:
             user = "slurm@'127.0.0.1'"
             debian.run_quietly(
@@ -223,7 +225,7 @@ class SlurmCluster:
                 f"'slurm'; grant all on slurm_accounting.* to {user}",
             )  # fmt: skip
         self._spawn("slurmdbd", "/usr/sbin/slurmdbd", "-D")
-        wait_until(lambda: _listens(self._database_daemon_port), 120, "slurmdbd")
+        wait_until(lambda: _listens(self._database_daemon_port), PATIENCE, "slurmdbd")
         if fresh:
             self.run(*_ADD, "cluster", "laptop")
             self.add_account(ACCOUNT)

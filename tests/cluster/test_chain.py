@@ -26,7 +26,7 @@ def on_cluster(make_workplace):
     """The chain by `snakemake --profile slurm`."""
     place = make_workplace("on_cluster")
     place.look_often()
-    assert place.run(seconds=900) == 0, place.said()[-3000:]
+    assert place.run() == 0, place.said()[-3000:]
     return place
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from slurm_cluster import SlurmCluster, wait_until
+from slurm_cluster import PATIENCE, SlurmCluster, wait_until
 
 NETWORK_2D = "results/tiny/train_2d/network.safetensors"
 
@@ -55,16 +55,17 @@ class Workplace:
         for process in self.started:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-        self.cluster.run("scancel", *self.jobs(), check=False)
+                process.wait()  # it submits no more
+        self.cluster.run("scancel", *self.jobs("running,pending"), check=False)
 
-    def run(self, *arguments: str, profile: str | None = "slurm", seconds: float = 600) -> int:
+    def run(self, *arguments: str, profile: str | None = "slurm") -> int:
         """Run Snakemake to its end and give its exit code."""
         process = self.start(*arguments, profile=profile)
         try:
-            return process.wait(seconds)
+            return process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            pytest.fail(f"Snakemake did not end in {seconds} s:\n{self.said()[-3000:]}")
+            pytest.fail(f"Snakemake did not end in {PATIENCE} s:\n{self.said()[-3000:]}")
 
     def env(self) -> dict[str, str]:
         """The environment of a user who activated the virtual environment."""
@@ -105,10 +106,10 @@ class Workplace:
         """Checkpoints of train_2d, oldest first."""
         return sorted((self.folder / "results/tiny/train_2d/checkpoints").glob("*/epoch_*"))
 
-    def wait_for_epoch(self, epoch: int, seconds: float = 300) -> None:
+    def wait_for_epoch(self, epoch: int) -> None:
         """Wait until train_2d has saved an epoch or a later one."""
         first = f"epoch_{epoch:05d}"
-        wait_until(lambda: any(path.name >= first for path in self.checkpoints()), seconds, first)
+        wait_until(lambda: any(path.name >= first for path in self.checkpoints()), PATIENCE, first)
 
     def jobs(self, state: str = "running") -> list[str]:
         """Numbers of the jobs of this folder in a state."""
