@@ -22,7 +22,7 @@ class Chain:
         return subprocess.run(
             ["snakemake", "--snakefile", REPOSITORY / "Snakefile", "--cores", "2",
              "--configfile", *files, *arguments],
-            cwd=self.folder, capture_output=True, text=True, timeout=1200, check=False,
+            cwd=self.folder, capture_output=True, text=True, timeout=3600, check=False,
         )  # fmt: skip
 
     def would_run(self, config=None) -> dict[str, int]:

@@ -123,7 +123,7 @@ def browse(browser):
             [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
              "--disable-background-networking", f"--user-data-dir={folder}/profile",
              "--virtual-time-budget=3000", "--dump-dom", changed.as_uri()],
-            capture_output=True, text=True, timeout=300, check=True,
+            capture_output=True, text=True, timeout=900, check=True,
         )  # fmt: skip
         return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 

@@ -95,7 +95,7 @@ def run_swsr(*arguments, launcher=(), cwd=None, env=None) -> subprocess.Complete
     command = [*launcher, sys.executable, "-m", "swsr", *map(str, arguments)]
     return subprocess.run(
         command, cwd=cwd, env=os.environ | (env or {}), capture_output=True, text=True,
-        timeout=300, check=False,
+        timeout=1200, check=False,  # processors without bfloat16 imitate it, slowly
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def clone(tmp_path_factory):
 def sh(command, folder):
     script = f". .venv/bin/activate\n{command}"
     done = subprocess.run(
-        ["sh", "-ec", script], cwd=folder, capture_output=True, text=True, timeout=1500, check=False
+        ["sh", "-ec", script], cwd=folder, capture_output=True, text=True, timeout=5400, check=False
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
