@@ -117,11 +117,10 @@ class TorchCommunicator(Communicator):
         import torch
 
         self._distributed = importlib.import_module("torch.distributed")
-        if "MASTER_ADDR" not in os.environ:
-            _meet_through_mpi()
+        met = {} if "MASTER_ADDR" in os.environ else _meet_through_mpi(self._distributed.TCPStore)
         gpus = torch.cuda.is_available()
         self.transport = "Gloo + NCCL" if gpus else "Gloo"
-        self._distributed.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
+        self._distributed.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", **met)
         # Its threads still free tensors of the last sum, which aborts a Python that has ended.
         atexit.register(self._distributed.destroy_process_group)
         self.rank = self._distributed.get_rank()
@@ -251,21 +250,19 @@ def describe(communicator: Communicator) -> str:
     return f"{communicator.size} ranks by {name} ({communicator.transport})"
 
 
-def _meet_through_mpi() -> None:
+def _meet_through_mpi(store_class: Callable[..., Any]) -> dict[str, Any]:
+    """Arguments by which the ranks of torch.distributed meet at a store of rank 0."""
     # Started by mpirun or srun: MPI tells everyone where rank 0 listens.
     world = importlib.import_module("mpi4py.MPI").COMM_WORLD
-    meeting_point = None
-    if world.Get_rank() == 0:
-        with socket.socket() as free:
-            free.bind(("", 0))
-            meeting_point = (socket.gethostname(), str(free.getsockname()[1]))
+    rank, size = world.Get_rank(), world.Get_size()
+    store = meeting_point = None
+    if rank == 0:
+        # The store finds a free port itself: of one that was found before, others may be faster.
+        store = store_class(socket.gethostname(), 0, size, is_master=True, wait_for_workers=False)
+        meeting_point = store.host, store.port
     address, port = world.bcast(meeting_point)
-    os.environ |= {
-        "MASTER_ADDR": address,
-        "MASTER_PORT": port,
-        "RANK": str(world.Get_rank()),
-        "WORLD_SIZE": str(world.Get_size()),
-    }
+    store = store or store_class(address, port, size, is_master=False, wait_for_workers=False)
+    return {"store": store, "rank": rank, "world_size": size}
 
 
 def _abort_mpi_or_exit(*, mpi: bool) -> None:
