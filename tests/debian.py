@@ -29,7 +29,9 @@ def install(packages: str) -> None:
     with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         run_quietly("apt-get", "update", "-qq")
-        run_quietly("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages.split())
+        patient = ("-o", "DPkg::Lock::Timeout=600")  # the machine may be installing updates
+        install = ("install", "-y", "-qq", "--no-install-recommends")
+        run_quietly("apt-get", *patient, *install, *packages.split())
 
 
 def run_quietly(*command: str) -> None:
