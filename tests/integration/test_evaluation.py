@@ -17,6 +17,7 @@ from swsr.evaluation.tables import LABELS
 from swsr.grids import Grid
 from swsr.networks.build import build_network
 from swsr.run import Run
+from swsr.stages.ensemble import ensemble
 from swsr.stages.evaluate import PACKED, evaluate
 from swsr.stages.report import report
 from swsr.zarr_io import Layout, open_frames, write_frames
@@ -82,6 +83,11 @@ def inferred(tmp_path_factory):
     for method in PACKED:
         stores[method] = study / method / "seed_0.json"
         write_frames(cut.chunk({"time": 4}), stores[method], Layout(4), cut.attrs, Communicator())
+    members = [stores["network_3d_processed"], study / "larger" / "seed_0.json"]
+    larger = (1.1 * cut).assign_attrs(cut.attrs).chunk({"time": 4})
+    write_frames(larger, members[1], Layout(4), cut.attrs, Communicator())
+    stores["ensemble_3d"].unlink()
+    ensemble(members, stores["ensemble_3d"], Run())
     training = {stage: study / stage for stage in TRAININGS}
     network = study / "train_2d" / "network.safetensors"
     save_scaling(network, open_frames(high))
@@ -113,6 +119,20 @@ def test_every_variable_has_its_figures(study):
     # Depth in m, not scaled: bicubic errs by less than its deviation, some tens of metres.
     assert 0.01 < test["bicubic"]["rmse_depth"] < 100
     assert abs(test["bicubic"]["mass"]) < 1e-3
+
+
+def test_spread_of_an_ensemble_is_held_against_its_error(study):
+    """Members are the truth and 1.1 times the truth: 0.05 of it is the error, 0.1 / sqrt(2) the spread."""
+    test = read_json(study / "evaluate" / "metrics.json")["test"]
+    for name in ("vorticity", "depth"):
+        assert test["ensemble_3d"][f"spread_{name}"] == pytest.approx(3**0.5, rel=1e-2)
+    assert test["ensemble_3d"]["members"] == 2
+    assert "spread_vorticity" not in test["network_3d_processed"]
+    summary = (study / "evaluate" / "summary.md").read_text()
+    words = "mean of 2D, then 3D networks, 2 of them: their spread in vorticity is 1.73 of what"
+    assert words in summary
+    page = (study / "report" / "report.html").read_text()
+    assert "Error of depth where networks differ little, and much" in page
 
 
 def test_frames_without_border_have_no_global_figures(study):

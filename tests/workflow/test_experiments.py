@@ -1,10 +1,13 @@
 """A study with an experiment and a second seed: what is made, once, and the table of all."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from chains import run_chain
 from tiny import REPOSITORY, read_json
+
+from swsr.zarr_io import open_frames
 
 pytestmark = pytest.mark.chain
 
@@ -22,7 +25,7 @@ def compared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("experiments")
     config = yaml.safe_load((REPOSITORY / "studies" / "tiny.yaml").read_text())
     config |= {
-        "methods": ["network_2d", "spectral"],
+        "methods": ["network_2d", "spectral", "ensemble_2d"],
         "experiments": {"mse": {"train_2d": {"loss": "mse"}}},
         "repeats": 2,
     }
@@ -68,11 +71,49 @@ def test_what_experiments_share_is_made_once(compared):
     assert (results / "tiny" / "extract" / "seed_10.zarr").is_dir()
     for study in STUDIES[1:]:
         made = {path.name for path in (results / study).iterdir()}
-        assert made == {"settings", "logs", "train_2d", "infer_2d", "evaluate"}
+        ensemble = set() if "seed" in study else {"ensemble"}
+        assert made == {"settings", "logs", "train_2d", "infer_2d", "evaluate"} | ensemble
 
 
 def test_one_changed_experiment_runs_alone(compared):
     changed = {"experiments": {"mse": {"train_2d": {"epochs": 3}}}}
     jobs = compared.would_run(changed)
-    assert jobs == {"train_2d": 2, "infer_2d": 4, "evaluate": 2, "compare": 1}
+    assert jobs == {"train_2d": 2, "infer_2d": 4, "ensemble": 2, "evaluate": 2, "compare": 1}
     assert compared.would_run() == {}
+
+
+def test_ensembles_are_judged_beside_their_members(compared):
+    results = compared.folder / "results"
+    rows = pd.read_csv(results / "tiny" / "compare" / "table.csv").set_index(["study", "method"])
+    of_ensembles = rows.xs("ensemble_2d", level="method")
+    assert set(of_ensembles.index) == set(STUDIES[:2])
+    for study in STUDIES[:2]:
+        test = read_json(results / study / "evaluate" / "metrics.json")["test"]["ensemble_2d"]
+        again = study.replace("tiny", "tiny/experiments/base", 1) if study == "tiny" else study
+        single = rows.loc[[(study, "network_2d"), (f"{again}.seed_1", "network_2d")], "mse"]
+        # The square of a mean is at most the mean of the squares.
+        assert test["mse"] < single.mean()
+        assert of_ensembles.loc[study, "mse"] == pytest.approx(test["mse"])
+        assert test["members"] == 2
+        assert test["spread_vorticity"] > 0
+    table = (results / "tiny" / "compare" / "table.md").read_text()
+    [line] = [
+        line for line in table.splitlines() if line.startswith("| base ") and "mean of" in line
+    ]
+    assert line.split("|")[6].strip() == "2"
+    assert "Spread of networks" in (results / "tiny" / "report" / "report.html").read_text()
+    classes = pd.read_csv(results / "tiny" / "evaluate" / "spread.csv")
+    assert classes["share"].sum() == pytest.approx(1)
+
+
+def test_coarse_runs_get_the_mean_of_all_repeats(compared):
+    results = compared.folder / "results" / "tiny"
+    open_frames(results / "downscale" / "seed_10.json").to_netcdf(compared.folder / "coarse.nc")
+    config = {"apply": {"files": ["coarse.nc"], "ensemble": True, "network_3d": False}}
+    done = compared.snakemake("--", "apply", config=config)
+    assert done.returncode == 0, done.stderr
+    ours = open_frames(results / "apply" / "coarse.json")
+    theirs = open_frames(results / "ensemble" / "2d" / "seed_10.json")
+    scale = float(np.abs(theirs["vorticity"]).max())
+    for name in ("vorticity", "vorticity_spread"):
+        np.testing.assert_allclose(ours[name] / scale, theirs[name] / scale, rtol=0, atol=1e-5)

@@ -125,6 +125,7 @@ RERUNS = {
     "apply.files": (["config.yaml"], ()),
     "apply.network_3d": (False, ()),
     "apply.consistent": (True, ()),
+    "apply.ensemble": (True, ()),
     "apply.format": ("netcdf", ()),
 }
 SEVERAL = ["spectral", "network_2d", "network_3d_raw", "network_3d_processed", "combined_raw"]
@@ -172,6 +173,7 @@ What `snakemake` runs again when one key of the config changes, with the embedde
   `train_2d.first_layer` is `pretrained` (then its keys run it, `train_2d` and what follows). The row of `methods`
   is of one that is removed; adding one also trains what it needs.
 - `split.test_fraction` is used only where `source.test` names no series; then it acts as `split.validation_fraction` does.
+- `ensemble`, of `methods` with `repeats`, runs again with the results of any of its networks.
 - `constrain` is that of 2D results; that of 3D results runs again with `infer_3d`.
 - `experiments` and `repeats` run what their studies do not share with this one: here another `train_3d`, and a second seed.
 - Keys of `apply` change results of `snakemake apply` alone.
