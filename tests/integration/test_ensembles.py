@@ -10,9 +10,10 @@ from tiny import make_stores, run_swsr, tiny_frames
 
 from swsr.api import load
 from swsr.checkpoint import load_network, save_network
+from swsr.communication import Communicator
 from swsr.run import Run
 from swsr.stages.ensemble import ensemble
-from swsr.zarr_io import open_frames
+from swsr.zarr_io import Layout, open_frames, write_frames
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,20 @@ def test_stage_writes_the_mean_of_its_members_and_their_spread(
         "ensemble", "--members", members[0], low, "--output", tmp_path / "b.json",
     )  # fmt: skip
     assert not list(tmp_path.glob("*b*"))
+
+
+def test_files_of_many_chunks_are_averaged_too(stores, tmp_path):
+    truth, members = open_frames(stores[1]), []
+    for factor in (1, 3):
+        members.append(tmp_path / f"{factor}" / "seed_0.json")
+        frames = (factor * truth).assign_attrs(truth.attrs)
+        write_frames(frames, members[-1], Layout(4, 12), {}, Communicator())
+    ensemble(members, tmp_path / "mean.json", Run())
+    found = open_frames(tmp_path / "mean.json")
+    assert found["vorticity"].encoding["shards"] == (12, 24, 48)
+    np.testing.assert_allclose(found["vorticity"], 2 * truth["vorticity"], rtol=1e-6)
+    spread = np.sqrt(2) * np.abs(truth["vorticity"])
+    np.testing.assert_allclose(found["vorticity_spread"], spread, rtol=1e-5, atol=1e-12)
 
 
 @pytest.mark.parametrize("dimensions", [1, 2])

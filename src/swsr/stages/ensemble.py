@@ -1,6 +1,9 @@
 """The mean of the results of networks that started from different seeds, and their spread."""
 
+from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
 
 from swsr.ensembles import mean_and_spread, with_spread
 from swsr.geometry import Frames
@@ -41,9 +44,17 @@ def ensemble(members: list[Path], output: Path, run: Run) -> None:
             raise ValueError(f"{member}: has not the frames, points and variables of {members[0]}")
     names = tuple(map(str, first.data_vars))
     stacked = [stack_variables(result, names) for result in results]
+    layout = Layout.of(first)
 
     def compute(start: int, stop: int) -> Frames:
-        return mean_and_spread([each.isel(time=slice(start, stop)).values for each in stacked])
+        # A shard of every member would be too much at once.
+        ends = [*range(start, stop, layout.chunk_frames), stop]
+        return np.concatenate(
+            [
+                mean_and_spread([each.isel(time=slice(*part)).values for each in stacked])
+                for part in pairwise(ends)
+            ]
+        )
 
     template = with_spread(template_of(first), len(members))
     # Members are named alike, each in the folder of its study: numbers tell them apart.
@@ -51,5 +62,5 @@ def ensemble(members: list[Path], output: Path, run: Run) -> None:
         f"member_{number}": read_manifest(member)["digest"] for number, member in enumerate(members)
     }
     notes = attributes("ensemble", None, inputs)
-    fill_store(template, output, Layout.of(first), notes, compute, run.communicator)
+    fill_store(template, output, layout, notes, compute, run.communicator)
     run.say(f"mean and spread of {len(members)} networks for {first.sizes['time']} frames")
