@@ -71,3 +71,27 @@ def test_seeds_of_an_experiment_are_one_row(compared):
         ["base", "2D network", mean, "+4.00", "0.9000", "3", "1,234", "3", "19"],
         ["wide", "2D network", "36.04", "+6.00", "0.9000", "1", "1,234", "3", "19"],
     ]  # fmt: skip
+
+
+def test_methods_that_only_further_seeds_have_are_no_rows(compared, tmp_path):
+    """They gave members to an ensemble: a mean of them lacks the first seed."""
+    test = {
+        "bicubic": {"psnr": BICUBIC, "ssim": 0.8},
+        "ensemble_2d": {"psnr": BICUBIC + 5, "ssim": 0.9, "members": 3},
+    }
+    folders = [compared.parent / study for study in GAINS if study != "mine/experiments/wide"]
+    evaluations = {str(each.relative_to(compared.parent)): each / "evaluate" for each in folders}
+    training = {
+        f"{study}/train_2d": path.parent / "train_2d" for study, path in evaluations.items()
+    }
+    evaluations["mine"] = tmp_path / "evaluate"
+    evaluations["mine"].mkdir()
+    (evaluations["mine"] / "metrics.json").write_text(json.dumps({"test": test}))
+    compare(evaluations, training, tmp_path / "compare", Run())
+    [table] = read_tables((tmp_path / "compare" / "table.md").read_text())
+    assert [row[1] for row in table.rows] == ["bicubic interpolation", "mean of 2D networks"]
+    assert table.rows[1][5] == "3"  # seeds
+    assert set(pd.read_csv(tmp_path / "compare" / "table.csv")["method"]) == {
+        "bicubic",
+        "ensemble_2d",
+    }
