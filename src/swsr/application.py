@@ -45,10 +45,12 @@ def load_chains(
     Raises
     ------
     ValueError
-        When a file is missing, damaged, or holds a network of another kind, when there are 3D
-        networks for some of the others only, or when networks take or give other frames than the
-        first.
+        When there is none, a file is missing, damaged, or holds a network of another kind, when
+        there are 3D networks for some of the others only, when one is named twice, or when networks
+        take or give other frames than the first.
     """
+    if not networks:
+        raise ValueError("no network: give one, or several for their mean")
     if then and len(then) != len(networks):
         raise ValueError(
             f"{len(then)} 3D networks for {len(networks)} others: give one for each, in their order"
@@ -61,9 +63,23 @@ def load_chains(
         )
         for path, later in zip(networks, sharpening, strict=True)
     ]
+    _check_distinct(chains)
     for chain in chains[1:]:
         _check_alike(chain, chains[0])
     return chains
+
+
+def _check_distinct(chains: Sequence[Chain]) -> None:
+    """Refuse a member that counts twice, as a pattern beside the name of a file may have it."""
+    seen: set[tuple[Path, ...]] = set()
+    for chain in chains:
+        paths = tuple(trained.path.resolve() for trained in chain.networks)
+        if paths in seen:
+            raise ValueError(
+                f"{chain.networks[-1].path}: is named twice, and would count twice in the mean: "
+                "name it once"
+            )
+        seen.add(paths)
 
 
 def _check_alike(chain: Chain, first: Chain) -> None:
@@ -72,8 +88,15 @@ def _check_alike(chain: Chain, first: Chain) -> None:
             f"{chain.first.path}: gives no result for {chain.margin} frames at each end, and "
             f"{first.first.path} for {first.margin}: they have no mean"
         )
+    if chain.trim != first.trim:
+        raise ValueError(
+            f"{chain.networks[-1].path}: leaves {chain.trim} points off each edge, and "
+            f"{first.networks[-1].path} {first.trim}: they have no mean"
+        )
     ours, theirs = chain.first.card, first.first.card
-    for what in ("variables", "units", "scale", "edges", "vectors", "coarse_run"):
+    alike = ["variables", "units", "scale", "edges", "vectors", "coarse_run"]
+    # The mean of frames that are consistent by different filters is so by none.
+    for what in [*alike, "filter"] if chain.consistent else alike:
         if getattr(ours, what) != getattr(theirs, what):
             raise ValueError(
                 f"{chain.first.path}: was trained on frames with other {what.replace('_', ' ')} "
@@ -116,7 +139,11 @@ def as_trained(
     frames = _in_units(frames, first, origin, warn)
     for chain in chains:
         _check_frames(frames, chain, origin)
-    _check_spacing(frames, chains[0], origin, warn)
+    unlike: list[str] = []
+    for chain in chains:
+        _check_spacing(frames, chain, origin, unlike.append)
+    for sentence in dict.fromkeys(unlike):
+        warn(sentence)
     geometry = _geometry_as_trained(frames, periodic, first.card, origin, warn)
     marked = _on_trained_points(geometry.mark(frames), first.card, origin)
     for chain in chains:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,20 @@ class Chain:
     def margin(self) -> int:
         """As of a network."""
         return sum(network.margin for network in self.networks)
+
+    @property
+    def scale(self) -> int:
+        """Points of the result for each point of the frames, along lat and along lon."""
+        return prod(network.network.reach.scale for network in self.networks)
+
+    @property
+    def trim(self) -> int:
+        """Points that the result lacks at each edge of the fine grid."""
+        lost = 0
+        for network in self.networks:
+            reach = network.network.reach
+            lost = (lost + reach.trim - reach.margin) * reach.scale
+        return lost
 
 
 def infer(
@@ -244,10 +259,7 @@ def _grid_of_result(
     source: xr.Dataset, grid: Mapping[str, np.ndarray], chain: Chain
 ) -> dict[str, np.ndarray]:
     """The fine grid without the points that networks lose at the edges."""
-    scale, lost = 1, 0
-    for trained in chain.networks:
-        reach = trained.network.reach
-        scale, lost = scale * reach.scale, (lost + reach.trim - reach.margin) * reach.scale
+    scale, lost = chain.scale, chain.trim
     for dim, values in grid.items():
         if source.sizes[dim] * scale != len(values):
             raise ValueError(

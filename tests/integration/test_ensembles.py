@@ -11,6 +11,7 @@ from tiny import make_stores, run_swsr, tiny_frames
 from swsr.api import load
 from swsr.checkpoint import load_network, save_network
 from swsr.communication import Communicator
+from swsr.networks.build import build_network
 from swsr.run import Run
 from swsr.stages.ensemble import ensemble
 from swsr.zarr_io import Layout, open_frames, write_frames
@@ -139,6 +140,52 @@ def test_networks_that_have_no_mean_are_refused(networks, others, coarse, tmp_pa
         )  # fmt: skip
     with pytest.raises(ValueError, match="2 3D networks for 1 others"):
         load(networks[0], [networks[1], others[1]])
+    with pytest.raises(ValueError, match="no network: give one, or several for their mean"):
+        load([])
+
+
+def test_networks_that_leave_other_points_off_are_refused(networks, others, tmp_path):
+    _, card = load_network(networks[1])
+    crops = tmp_path / "study_3d.safetensors"
+    save_network(crops, build_network("study_3d", 1, 1), replace(card, network="study_3d"))
+    with pytest.raises(
+        ValueError, match=r"study_3d\.safetensors: leaves 2 points off each edge, and"
+    ):
+        load([networks[0], others[0]], [networks[1], crops])
+
+
+def test_networks_that_are_consistent_by_other_filters_are_refused(networks, tmp_path):
+    network, card = load_network(networks[0])
+    save_network(tmp_path / "mean.safetensors", network, replace(card, filter="mean"))
+    both = [networks[0], tmp_path / "mean.safetensors"]
+    load(both)
+    with pytest.raises(
+        ValueError, match=r"mean\.safetensors: was trained on frames with other filt"
+    ):
+        load(both, consistent=True)
+
+
+def test_a_network_is_no_member_twice(networks, others):
+    again = networks[0].parent / ".." / networks[0].parent.name / networks[0].name
+    with pytest.raises(ValueError, match="is named twice, and would count twice in the mean"):
+        load([networks[0], others[0], again])
+    # After one 2D network there may be several 3D ones.
+    load([networks[0], networks[0]], [networks[1], others[1]])
+
+
+def test_every_3d_network_of_other_frames_is_warned_of_once(networks, others, coarse, tmp_path):
+    network, card = load_network(others[1])
+    wide = replace(card, spacing=card.spacing | {"lat": card.spacing["lat"] / 2})
+    save_network(tmp_path / "wide.safetensors", network, wide)
+    given = xr.open_dataset(coarse)
+    given["time"] = given["time"][0] + 2 * (given["time"] - given["time"][0])
+    chains = [networks[0], others[0]], [networks[1], tmp_path / "wide.safetensors"]
+    chained = load(*chains)
+    with pytest.warns(UserWarning) as said:
+        chained(given)
+    sentences = [str(each.message) for each in said]
+    assert sum("wide.safetensors: was not trained on what" in each for each in sentences) == 1
+    assert sum("unlike the training: frames every" in each for each in sentences) == 1
 
 
 def test_a_spread_takes_no_name_of_a_variable(tmp_path):
