@@ -8,9 +8,11 @@ import torch
 import xarray as xr
 from tiny import make_stores, run_swsr, tiny_frames
 
+from swsr.__main__ import main
 from swsr.api import load
 from swsr.checkpoint import load_network, save_network
 from swsr.communication import Communicator
+from swsr.inference_stage import Trained
 from swsr.networks.build import build_network
 from swsr.run import Run
 from swsr.stages.ensemble import ensemble
@@ -186,6 +188,32 @@ def test_every_3d_network_of_other_frames_is_warned_of_once(networks, others, co
     sentences = [str(each.message) for each in said]
     assert sum("wide.safetensors: was not trained on what" in each for each in sentences) == 1
     assert sum("unlike the training: frames every" in each for each in sentences) == 1
+
+
+def test_unfinished_work_of_networks_in_another_order_is_not_gone_on_with(
+    networks, others, coarse, tmp_path, monkeypatch
+):
+    """Their inputs are the same, but another 3D network follows on each 2D network."""
+    whole, calls = Trained.apply, []
+
+    def on_a_full_disk(trained, *arguments):
+        calls.append(1)
+        if len(calls) > 4:
+            raise OSError("No space left on device")
+        return whole(trained, *arguments)
+
+    arguments = ["apply", networks[0], coarse, tmp_path / "a.zarr", "--others", others[0]]
+    then = ["--then", networks[1], others[1]]
+    with monkeypatch.context() as patch:
+        patch.setattr(Trained, "apply", on_a_full_disk)
+        assert main([*map(str, [*arguments, *then]), "--threads", "1"]) == 1
+    assert len(list(tmp_path.glob(".a.zarr.*.partial"))) == 1
+    turned = ["--then", others[1], networks[1]]
+    succeed(*arguments, *turned)
+    arguments[3] = tmp_path / "b.zarr"
+    succeed(*arguments, *turned)
+    ours, fresh = (open_frames(tmp_path / f"{name}.json") for name in ("a", "b"))
+    xr.testing.assert_equal(ours, fresh)
 
 
 def test_a_spread_takes_no_name_of_a_variable(tmp_path):

@@ -90,13 +90,19 @@ def apply(
     for sentence in outside:
         run.warn(f"{coarse}: {sentence}")
     grid = fine_grid(frames, card.scale, str(coarse))
-    paths = [trained.path for chain in chains for trained in chain.networks]
-    notes = attributes("apply", choices, {str(path): file_digest(path) for path in paths})
+    made_by = [
+        {str(trained.path): file_digest(trained.path) for trained in chain.networks}
+        for chain in chains
+    ]
+    inputs = {path: digest for members in made_by for path, digest in members.items()}
+    notes = attributes("apply", choices, inputs)
     earlier = frames.attrs.get("history")
     notes["history"] = f"super-resolved from {coarse} by swsr" + (f"\n{earlier}" if earlier else "")
     layout = Layout(choices.chunk_frames, choices.shard_frames)
     checked = check_finite_frames(frames, str(coarse), choices.chunk_frames)
-    origin = [files_identity(files, sample), consistent]
+    # Which networks follow on which does not stand among the inputs.
+    chained = [list(members.values()) for members in made_by]
+    origin = [files_identity(files, sample), consistent, chained]
     super_resolve(checked, chains, grid, manifest, layout, notes, run, origin)
     if output.suffix == ".nc":
         run.communicator.on_first(lambda: _to_netcdf(manifest, output))
