@@ -1,6 +1,6 @@
 """The mean of what several networks make of the same frames, and how far they differ from it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import xarray as xr
@@ -45,20 +45,27 @@ def with_spread(template: xr.Dataset, num_members: int) -> xr.Dataset:
     return template.assign(means | spreads)
 
 
-def mean_and_spread(members: Sequence[Frames]) -> Frames:
+def mean_and_spread(members: Iterable[Frames]) -> Frames:
     """Combine the same frames by two networks or more.
 
     Parameters
     ----------
     members
-        Of each network (n, variables, lat, lon).
+        Of each network (n, variables, lat, lon); one after the other is asked for and let go.
 
     Returns
     -------
     Array (n, 2 variables, lat, lon): means, then standard deviations of a single network from the
     mean, without bias (n - 1); float32, in the unit of each variable
     """
-    stacked = np.stack(members)
-    mean = stacked.mean(axis=0, dtype="float64")
-    spread = stacked.std(axis=0, ddof=1, dtype="float64")
-    return np.concatenate([mean, spread], axis=1).astype("float32")
+    remaining = iter(members)
+    mean = next(remaining).astype("float64")
+    squares, number = np.zeros_like(mean), 1
+    # Welford's sums: those over all members at once would need room for all.
+    for number, frames in enumerate(remaining, 2):
+        change = frames - mean
+        mean += change / number
+        change *= frames - mean
+        squares += change
+    spread = np.sqrt(squares / (number - 1))
+    return np.concatenate([mean, spread], axis=1, dtype="float32", casting="same_kind")

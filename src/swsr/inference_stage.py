@@ -187,7 +187,7 @@ def prepare(
     if len(chains) == 1:
         return template, apply
     return with_spread(template, len(chains)), lambda given: mean_and_spread(
-        [of_chain(given) for _, of_chain in prepared]
+        of_chain(given) for _, of_chain in prepared
     )
 
 

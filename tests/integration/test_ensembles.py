@@ -183,7 +183,7 @@ def test_every_3d_network_of_other_frames_is_warned_of_once(networks, others, co
     given["time"] = given["time"][0] + 2 * (given["time"] - given["time"][0])
     chains = [networks[0], others[0]], [networks[1], tmp_path / "wide.safetensors"]
     chained = load(*chains)
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning, match="unlike the training") as said:
         chained(given)
     sentences = [str(each.message) for each in said]
     assert sum("wide.safetensors: was not trained on what" in each for each in sentences) == 1

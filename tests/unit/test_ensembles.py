@@ -1,5 +1,7 @@
 """Means and spreads of several networks, and what a spread says of an error."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -25,6 +27,17 @@ def test_mean_and_spread_of_three():
 def test_spread_of_large_values_is_not_lost_to_rounding():
     members = [np.full((1, 1, 1, 1), 10000 + value, "float32") for value in (-1, 1)]
     assert mean_and_spread(members)[0, 1, 0, 0] == pytest.approx(np.sqrt(2), rel=1e-6)
+
+
+def test_more_members_take_no_more_memory():
+    peaks = []
+    for num_members in (3, 12):
+        frames = np.ones((4, 1, 64, 128), "float32")
+        tracemalloc.start()
+        mean_and_spread(number * frames for number in range(num_members))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
 
 
 def test_means_keep_their_attributes_and_name_their_spreads():

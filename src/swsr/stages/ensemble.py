@@ -47,11 +47,11 @@ def ensemble(members: list[Path], output: Path, run: Run) -> None:
     layout = Layout.of(first)
 
     def compute(start: int, stop: int) -> Frames:
-        # A shard of every member would be too much at once.
+        # Sums are double, and would be too much for a shard.
         ends = [*range(start, stop, layout.chunk_frames), stop]
         return np.concatenate(
             [
-                mean_and_spread([each.isel(time=slice(*part)).values for each in stacked])
+                mean_and_spread(each.isel(time=slice(*part)).values for each in stacked)
                 for part in pairwise(ends)
             ]
         )
