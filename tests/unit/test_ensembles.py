@@ -2,6 +2,8 @@
 
 import tracemalloc
 
+import dask
+import dask.array
 import numpy as np
 import pytest
 import xarray as xr
@@ -105,6 +107,18 @@ def test_sums_are_those_over_all_points_weighted_by_area():
     for name, values in (("spread", spread), ("error", error)):
         mean_square = (table["share"] * table[name] ** 2).sum()
         assert mean_square == pytest.approx(np.average(values**2, weights=areas), rel=1e-6)
+
+
+def test_a_variable_is_read_without_the_others():
+    pair = drawn(3)
+    unreadable = dask.array.from_delayed(
+        dask.delayed(pytest.fail)("read"), pair.truth["vorticity"].shape, "float32"
+    )
+    result, truth = (
+        each.assign(u=(("time", "lat", "lon"), unreadable)) for each in (pair.result, pair.truth)
+    )
+    table = spread_table([Pair(result, truth, pair.weights)], ("vorticity",))
+    assert table["share"].sum() == pytest.approx(1)
 
 
 def test_points_are_classed_by_their_spread():
