@@ -6,17 +6,15 @@ import numpy as np
 import xarray as xr
 
 from swsr.geometry import Frames
+from swsr.settings import SPREAD
 
 NUM_MEMBERS = "num_members"
 """Attribute of a spread: of how many networks it is."""
 
-_SPREAD = "_spread"
-"""What ends the name of a variable that is the spread of another."""
-
 
 def spread_of(name: str) -> str:
     """What the spread of a variable is called."""
-    return name + _SPREAD
+    return name + SPREAD
 
 
 def with_spread(template: xr.Dataset, num_members: int) -> xr.Dataset:
@@ -33,7 +31,9 @@ def with_spread(template: xr.Dataset, num_members: int) -> xr.Dataset:
     for name, variable in template.data_vars.items():
         spread, title = spread_of(str(name)), variable.attrs.get("long_name", name)
         if spread in template:
-            raise ValueError(f"{spread} is a variable, and the name of the spread of {name}")
+            raise ValueError(
+                f"{spread} is a variable, and the name of the spread of {name}: give it another"
+            )
         attributes = {key: variable.attrs[key] for key in ("units",) if key in variable.attrs}
         attributes["long_name"] = f"standard deviation of {title} over {num_members} networks"
         attributes[NUM_MEMBERS] = num_members

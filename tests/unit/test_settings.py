@@ -16,6 +16,7 @@ from swsr.settings import (
 from swsr.settings.config_file import check_keys
 
 CONSISTENT = {"files": ["a.nc"], "consistent": True}
+SPREAD_AS_WELL = {"kind": "files", "train": ["a.nc"], "test": [], "variables": ["u", "u_spread"]}
 FILES = {"kind": "files", "test": []}
 
 
@@ -163,6 +164,10 @@ def paired(train, test, reading=(), **sections):
             "methods: ensemble_2d is the mean of the networks of all repeats, but repeats is 1",
         ),
         ({"apply": {"files": ["a.nc"], "ensemble": True}}, "apply.ensemble is the mean of the"),
+        (
+            {"source": SPREAD_AS_WELL, "methods": ["ensemble_2d"], "repeats": 2},
+            "source.variables name u_spread, which is what methods: ensemble_2d calls the spread",
+        ),
         ({"pretrain_2d": {"patch_points": None}}, "pretrain_2d.patch_points is None"),
         ({"study": "../elsewhere"}, "study is '../elsewhere'"),
     ],

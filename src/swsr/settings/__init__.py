@@ -44,7 +44,7 @@ from swsr.settings.training import (
     TrainFrom,
     TrainJoint,
 )
-from swsr.settings.whole import INTERPOLATIONS, MEMBERS, Method, Settings
+from swsr.settings.whole import INTERPOLATIONS, MEMBERS, SPREAD, Method, Settings
 
 __all__ = [
     "FSRCNN_STARTS",
@@ -54,6 +54,7 @@ __all__ = [
     "LATITUDES_READ",
     "MEMBERS",
     "PACK_FRAMES",
+    "SPREAD",
     "ApplyStage",
     "Bound",
     "Codec",

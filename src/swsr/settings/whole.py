@@ -50,6 +50,9 @@ MEMBERS: dict[Method, Method] = {
 }
 """Methods that are means over repeats, and of what."""
 
+SPREAD = "_spread"
+"""What ends the name of a variable that is the spread of another, over an ensemble."""
+
 INTERPOLATIONS = ("bicubic", "spectral")
 """What frames are restored by without any network, the first of them always."""
 
@@ -150,6 +153,12 @@ class Settings(Strict):
                 f"{wishes[0]} is the mean of the networks of all repeats, but repeats is 1: use 2 "
                 "or more"
             )
+        for name in self.source.variables if wishes else ():
+            if name + SPREAD in self.source.variables:
+                raise ValueError(
+                    f"source.variables name {name + SPREAD}, which is what {wishes[0]} calls the "
+                    f"spread of {name}: leave out one of them"
+                )
         return self
 
     @model_validator(mode="after")
