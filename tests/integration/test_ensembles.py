@@ -77,10 +77,20 @@ def test_stage_writes_the_mean_of_its_members_and_their_spread(
         "ensemble", "--members", members[0], "--output", tmp_path / "b.json",
     )  # fmt: skip
     fails(
-        "has not the frames, points and variables of",
+        "has not the frames, points, variables and units of",
         "ensemble", "--members", members[0], low, "--output", tmp_path / "b.json",
     )  # fmt: skip
     assert not list(tmp_path.glob("*b*"))
+
+
+def test_members_in_other_units_are_refused(stores, tmp_path):
+    truth, members = open_frames(stores[1]), []
+    for units in ("s-1", "h-1"):
+        members.append(tmp_path / units / "seed_0.json")
+        frames = truth.assign(vorticity=truth["vorticity"].assign_attrs(units=units))
+        write_frames(frames, members[-1], Layout(4), {}, Communicator())
+    with pytest.raises(ValueError, match="variables and units of"):
+        ensemble(members, tmp_path / "mean.json", Run())
 
 
 def test_files_of_many_chunks_are_averaged_too(stores, tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from swsr.components import units_of
 from swsr.ensembles import mean_and_spread, with_spread
 from swsr.geometry import Frames
 from swsr.provenance import attributes
@@ -32,16 +33,19 @@ def ensemble(members: list[Path], output: Path, run: Run) -> None:
     Raises
     ------
     ValueError
-        When there is one member, or they are not of the same frames, points and variables.
+        When there is one member, or they are not of the same frames, points, variables and units.
     """
     if len(members) < 2:
         raise ValueError(f"{members[0]}: is the only member, which has no spread: name two or more")
     results = [open_frames(member) for member in members]
     first = results[0]
     for member, result in zip(members, results, strict=True):
-        alike = list(result.data_vars) == list(first.data_vars)
+        alike = list(units_of(result).items()) == list(units_of(first).items())
         if not alike or not result.coords.to_dataset().equals(first.coords.to_dataset()):
-            raise ValueError(f"{member}: has not the frames, points and variables of {members[0]}")
+            raise ValueError(
+                f"{member}: has not the frames, points, variables and units of {members[0]}: name "
+                "results of networks that were trained alike"
+            )
     names = tuple(map(str, first.data_vars))
     stacked = [stack_variables(result, names) for result in results]
     layout = Layout.of(first)
