@@ -53,7 +53,8 @@ def load_chains(
         raise ValueError("no network: give one, or several for their mean")
     if then and len(then) != len(networks):
         raise ValueError(
-            f"{len(then)} 3D networks for {len(networks)} others: give one for each, in their order"
+            f"{len(then)} 3D networks for {len(networks)} networks before them: give one for each, "
+            "in order"
         )
     sharpening = [[path] for path in then] or [[] for _ in networks]
     chains = [

@@ -140,7 +140,7 @@ def test_apply_and_python_give_the_mean_of_their_networks(
 def test_networks_that_have_no_mean_are_refused(networks, others, coarse, tmp_path, fails):
     output = tmp_path / "fine.nc"
     fails(
-        "1 3D networks for 2 others: give one for each, in their order",
+        "1 3D networks for 2 networks before them: give one for each, in order",
         "apply", networks[0], coarse, output, "--others", others[0], "--then", networks[1],
     )  # fmt: skip
     network, card = load_network(networks[0])
@@ -150,7 +150,7 @@ def test_networks_that_have_no_mean_are_refused(networks, others, coarse, tmp_pa
             f"was trained on frames with other {what} than {networks[0]}: they have no mean",
             "apply", networks[0], coarse, output, "--others", tmp_path / "alien.safetensors",
         )  # fmt: skip
-    with pytest.raises(ValueError, match="2 3D networks for 1 others"):
+    with pytest.raises(ValueError, match="2 3D networks for 1 networks before"):
         load(networks[0], [networks[1], others[1]])
     with pytest.raises(ValueError, match="no network: give one, or several for their mean"):
         load([])
