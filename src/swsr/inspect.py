@@ -13,7 +13,7 @@ import yaml
 from swsr.components import is_vorticity
 from swsr.frame_checks import check_frames
 from swsr.schema import DIMS
-from swsr.settings import Format, Reading
+from swsr.settings import SPREAD, Format, Reading
 from swsr.sources import describe
 from swsr.sources.files import format_of, open_files, unchosen_dims
 from swsr.sources.formats import TITLES, open_one
@@ -93,10 +93,15 @@ def _variables(raw: xr.Dataset) -> Iterator[str]:
 
 
 def _first_readable(paths: list[Path], raw: xr.Dataset, plain: Reading) -> _Found:
-    """The first variable that gives frames, those that look like vorticity before others."""
+    """The first variable that gives frames: vorticity before others, spreads of ensembles last."""
     numbers = [str(name) for name in raw.data_vars if raw[name].dtype.kind in "iuf"]
     first_error = None
-    for name in sorted(numbers, key=lambda name: (not is_vorticity(raw[name]), -raw[name].ndim)):
+
+    def place(name: str) -> tuple[bool, bool, int]:
+        of = name.removesuffix(SPREAD)
+        return of != name and of in raw, not is_vorticity(raw[name]), -raw[name].ndim
+
+    for name in sorted(numbers, key=place):
         try:
             return _read(paths, raw, plain.model_copy(update={"variables": (name,)}))
         except ValueError as error:

@@ -379,6 +379,14 @@ def test_forecasts_have_their_time_in_the_step(folder):
     assert_is(extracted(source), Made([], frames()["vorticity"].values))
 
 
+def test_inspect_proposes_no_spread_of_an_ensemble(folder, capsys):
+    """Stores list their variables in any order."""
+    tiny_frames(8, variables=("depth_spread", "depth")).to_netcdf("mean.nc")
+    assert inspected(capsys, "mean.nc")["variables"] == ["depth"]
+    tiny_frames(8, variables=("depth_spread",)).to_netcdf("alone.nc")
+    assert inspected(capsys, "alone.nc")["variables"] == ["depth_spread"]
+
+
 @pytest.mark.parametrize("name", documented())
 def test_documentation_shows_what_inspect_prints(tmp_path, name):
     """And `test_inspect_paste_extract` runs it; `python tests/documented.py` writes it anew."""
