@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,6 +134,11 @@ def test_spread_of_an_ensemble_is_held_against_its_error(study):
     assert words in summary
     page = (study / "report" / "report.html").read_text()
     assert "Error of depth where networks differ little, and much" in page
+    sizes = re.findall(
+        r"<figcaption>(?:size of the error|spread), mean of.*? ([\d.e-]+) s-1<", page
+    )
+    error, spread = map(float, sizes)
+    assert spread / error == pytest.approx(2**0.5, rel=0.01)
 
 
 def test_frames_without_border_have_no_global_figures(study):

@@ -92,6 +92,25 @@ def draw_maps(shown: Shown) -> dict[str, list[Picture]]:
     return pictures
 
 
+def draw_spread(shown: Shown, label: str, spread: xr.DataArray) -> list[Picture]:
+    """Maps of the size of the error of `label`, and of its spread, in one scale, and that scale."""
+    view = View.of(shown.grid, MAP_PIXELS)
+    error = abs(shown.errors()[label])
+    colours = Colours("viridis", 0.0, float(np.quantile(error, 0.998)) or 1.0)
+    pictures = [
+        Picture(
+            f"{what}, {label}: root mean square {_rms(field, shown.grid):.3g}{_unit(shown.unit)}",
+            _map(view, field, colours),
+            f"Map of the {what} of the {label} in {shown.name} at {shown.time}.",
+        )
+        for what, field in (
+            (f"size of the error of {label}", error),
+            (f"spread of {label}", spread),
+        )
+    ]
+    return [*pictures, _scale(colours, f"error and spread of {shown.name} ({shown.unit})")]
+
+
 def draw_region(shown: Shown, before: str, after: str) -> tuple[list[Picture], str]:
     """The region where most happens, by two methods and in truth, and where it lies."""
     lat, lon = busiest_box(shown.truth)

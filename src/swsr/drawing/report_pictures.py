@@ -12,9 +12,11 @@ from swsr.drawing import charts, pictures
 from swsr.drawing.maps import spans_globe
 from swsr.drawing.pictures import FILM_FRAMES, Picture, Shown
 from swsr.drawing.plots import time_text
+from swsr.ensembles import spread_of
 from swsr.evaluation.evaluated import Evaluated
 from swsr.evaluation.tables import LABELS, pictured
 from swsr.grids import Grid
+from swsr.settings import MEMBERS
 
 _GIVEN = {"ground truth": "truth", "low resolution": "low", "bicubic interpolation": "bicubic"}
 """What maps show beside networks."""
@@ -36,8 +38,8 @@ def draw_frames(found: Evaluated, series: str) -> dict[str, Any]:
     networks = pictured({method: found.psnr(method) for method in found.metrics})
     label = max(networks, key=lambda label: found.psnr(networks[label]))
     stores = {each: found.open(method, series) for each, method in (_GIVEN | networks).items()}
-    numbers = np.unique(found.frames.loc[found.frames["series"] == series, "frame"])
-    shown = _shown(stores, int(numbers[len(numbers) // 2]))
+    numbers = _numbers(found, series)
+    shown = _shown(stores, _middle(numbers))
     film_of = numbers[:: -(-len(numbers) // FILM_FRAMES)]
     reduced = {key: stores[key] for key in ("ground truth", "low resolution", label)}
     film = pictures.draw_film([_shown(reduced, int(number)) for number in film_of], label)
@@ -51,6 +53,30 @@ def draw_frames(found: Evaluated, series: str) -> dict[str, Any]:
         "where": where,
         "film": film,
     }
+
+
+def draw_spread(found: Evaluated, series: str) -> list[Picture]:
+    """Where the best ensemble errs, and where its networks differ; nothing without an ensemble."""
+    ensembles = [method for method in MEMBERS if method in found.metrics]
+    if not ensembles:
+        return []
+    best = max(ensembles, key=found.psnr)
+    label, result = LABELS[best], found.open(best, series)
+    given = {each: found.open(method, series) for each, method in _GIVEN.items()}
+    spread = spread_of(str(next(iter(result.data_vars))))
+    number = _middle(_numbers(found, series))
+    shown = _shown(given | {label: result}, number)
+    missing = (given["ground truth"].sizes["time"] - result.sizes["time"]) // 2
+    return pictures.draw_spread(shown, label, result[spread].isel(time=number - missing).load())
+
+
+def _numbers(found: Evaluated, series: str) -> np.ndarray:
+    """Numbers of the test frames of a series."""
+    return np.unique(found.frames.loc[found.frames["series"] == series, "frame"])
+
+
+def _middle(numbers: np.ndarray) -> int:
+    return int(numbers[len(numbers) // 2])
 
 
 def _shown(stores: Mapping[str, xr.Dataset], number: int) -> Shown:

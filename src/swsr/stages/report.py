@@ -7,7 +7,7 @@ from typing import Any
 
 from swsr.atomic import write_text
 from swsr.chain_record import describe_software, read_records, summarise
-from swsr.drawing.report_pictures import draw_charts, draw_frames
+from swsr.drawing.report_pictures import draw_charts, draw_frames, draw_spread
 from swsr.evaluation.evaluated import Evaluated
 from swsr.evaluation.gate import FIGURES, split_key
 from swsr.evaluation.tables import LABELS, figure_label, figure_unit
@@ -52,6 +52,7 @@ def report(
         | _answer(found)
         | draw_frames(found, names[-1])
         | draw_charts(found, training)
+        | {"spread_maps": draw_spread(found, names[-1])}
         | _tables(found)
         | _record(study),
     )
