@@ -103,10 +103,7 @@ def draw_spread(shown: Shown, label: str, spread: xr.DataArray) -> list[Picture]
             _map(view, field, colours),
             f"Map of the {what} of the {label} in {shown.name} at {shown.time}.",
         )
-        for what, field in (
-            (f"size of the error of {label}", error),
-            (f"spread of {label}", spread),
-        )
+        for what, field in (("size of the error", error), ("spread", spread))
     ]
     return [*pictures, _scale(colours, f"error and spread of {shown.name} ({shown.unit})")]
 
