@@ -80,7 +80,10 @@ def targets(rows: pd.DataFrame) -> str:
 
 
 def compression(results: Path, rows: pd.DataFrame) -> str:
-    """A table of what contraction and codecs leave of bits and frames, and `skip_2d` restores."""
+    """A table of what contraction and codecs leave of bits and frames, and `skip_2d` restores.
+
+    Empty where none of them ran.
+    """
     smaller = {name: float(scale**2) for name, scale in CONTRACTED.items()}
     for manifest in sorted(results.glob("experiments/*/downscale/seed_0.json")):
         found = compression_of(open_frames(manifest).attrs)
@@ -94,7 +97,7 @@ def compression(results: Path, rows: pd.DataFrame) -> str:
             figures = [f"{ratio:.0f}", f"{psnr - gain:.2f}", f"{psnr:.2f}", f"{gain:+.2f}"]
             lines.append([f"`{name}`", *figures])
     header = ["frames", "compression (x)", "before (dB)", "restored (dB)", "gain (dB)"]
-    return table(header, lines) if lines else "Not run.\n"
+    return table(header, lines) if lines else ""
 
 
 def all_records(results: Path) -> list[dict[str, Any]]:
@@ -135,7 +138,8 @@ def block(study: str, asked: list[str]) -> str:
     results = ROOT / "results" / study
     rows = pd.read_csv(results / "compare" / "table.csv")
     compared = (results / "compare" / "table.md").read_text()
-    return "\n".join([origin(study, asked, []), compared, compression(results, rows)])
+    parts = [origin(study, asked, []), compared, compression(results, rows)]
+    return "\n".join(part for part in parts if part)
 
 
 def page(study: str, asked: list[str], left_out: list[str]) -> str:
@@ -151,7 +155,7 @@ def page(study: str, asked: list[str], left_out: list[str]) -> str:
             f"### All experiments, {SIZES[study]}\n",
             compared,
             f"### Codecs and contraction, {SIZES[study]}\n",
-            compression(results, rows),
+            compression(results, rows) or "Not run.\n",
             f"### Reference networks, {SIZES[study]}, first seed\n",
             study_tables,
         ]
