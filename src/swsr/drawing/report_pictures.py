@@ -62,12 +62,11 @@ def draw_spread(found: Evaluated, series: str) -> list[Picture]:
         return []
     best = max(ensembles, key=found.psnr)
     label, result = LABELS[best], found.open(best, series)
-    given = {each: found.open(method, series) for each, method in _GIVEN.items()}
-    spread = spread_of(str(next(iter(result.data_vars))))
-    number = _middle(_numbers(found, series))
-    shown = _shown(given | {label: result}, number)
-    missing = (given["ground truth"].sizes["time"] - result.sizes["time"]) // 2
-    return pictures.draw_spread(shown, label, result[spread].isel(time=number - missing).load())
+    given = {each: found.open(_GIVEN[each], series) for each in ("ground truth", "low resolution")}
+    shown = _shown(given | {label: result}, _middle(_numbers(found, series)))
+    field = shown.fields[label]
+    spread = result[spread_of(str(field.name))].sel(time=field["time"])
+    return pictures.draw_spread(shown, label, spread.load())
 
 
 def _numbers(found: Evaluated, series: str) -> np.ndarray:

@@ -18,9 +18,9 @@ def figures(diagnosis: Diagnosis, modes: Modes | None) -> dict[str, float | None
     """The figures of a result over all of its frames; None where a figure is not known.
 
     Of each variable `resolution_km_*` (infinite where no scale is the truth's) and `spectrum_db_*`,
-    from mean spectra, and the `RATIOS`; of
-    mass, energy, enstrophy and kinetic energy the mean deviation from the truth as a share, of the
-    first three also how much more they drift than in the truth. A share of nothing is not known.
+    from mean spectra, and the `RATIOS`; of mass, energy, enstrophy and kinetic energy the mean
+    deviation from the truth as a share, of the first three also how much more they drift than in
+    the truth. A share of nothing is not known.
     """
     found: dict[str, float | None] = {}
     for name in outer_labels(diagnosis.squares):
