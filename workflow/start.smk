@@ -105,6 +105,7 @@ def layers(settings, section):
         "network": getattr(settings, trained).network,
         "scale": settings.downscale.scale if trained == "train_2d" else 1,
         "number of variables": len(settings.source.variables),
+        "number of predictors": len(settings.source.predictors) if trained == "train_2d" else 0,
     }
 
 
@@ -141,9 +142,10 @@ def check_starts(study):
         except ImportError:
             return  # as above
         train = getattr(settings, section)
-        num_variables = len(settings.source.variables)
+        source = settings.source
+        counts = len(source.variables), len(source.predictors)
         try:
-            reader.read_start(path, train, settings.downscale.scale, num_variables)
+            reader.read_start(path, train, settings.downscale.scale, *counts)
         except ValueError as error:
             raise WorkflowError(f"{section}.start: {error}") from None
 

@@ -76,7 +76,7 @@ class SuperResolver:
 
     @property
     def card(self) -> Card:
-        """What the first network was trained on: variables, units, scale, limits and settings."""
+        """What the first network was trained on: `reads`, units, scale, limits and settings."""
         return self.chains[0].first.card
 
     @property
@@ -96,9 +96,10 @@ class SuperResolver:
         Parameters
         ----------
         coarse
-            With the variables of the training; other variables are left out. Dims of time, latitude
-            and longitude, or the axes of a plane, in any order, latitude up or down. Values in
-            memory give a result in memory; dask arrays are read when the result is.
+            With the variables and predictors of the training; others are left out. Dims of time,
+            latitude and longitude, or the axes of a plane, in any order, latitude up or down.
+            Values in memory give a result in memory; dask arrays are read when the result is.
+            Predictors that are the same in every frame need no time.
         dims
             Names of time, lat and lon where attributes and names don't tell: `{"lat": "yc"}`.
         periodic
@@ -124,12 +125,13 @@ class SuperResolver:
             When spacing is unlike that of the training, or values in memory are, and of units that
             are converted.
         """
-        names, dims = self.card.variables, dims or {}
+        names, dims = self.card.reads, dims or {}
         _check_call(coarse, dims, periodic)
         held = all(name in coarse for name in names)
         frames = standardise(
             with_time(coarse[list(names)] if held else coarse, dims),
             names, dims, _ORIGIN, lon_order="counted on", advice=IN_SCRIPT,
+            constant=self.card.predictors,
         )  # fmt: skip
         if "time" not in frames.coords:
             frames = frames.assign_coords(time=np.arange(frames.sizes["time"]))

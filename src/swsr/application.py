@@ -95,7 +95,7 @@ def _check_alike(chain: Chain, first: Chain) -> None:
             f"{first.networks[-1].path} {first.trim}: they have no mean"
         )
     ours, theirs = chain.first.card, first.first.card
-    alike = ["variables", "units", "scale", "edges", "vectors", "coarse_run"]
+    alike = ["variables", "predictors", "units", "scale", "edges", "vectors", "coarse_run"]
     # The mean of frames that are consistent by different filters is so by none.
     for what in [*alike, "filter"] if chain.consistent else alike:
         if getattr(ours, what) != getattr(theirs, what):
@@ -176,7 +176,7 @@ def fine_grid(frames: xr.Dataset, scale: int, origin: str) -> dict[str, np.ndarr
 def range_warnings(frames: xr.Dataset, card: Card) -> list[str]:
     """A sentence on each variable whose values leave the range that the network has seen."""
     warnings = []
-    limits = zip(card.variables, card.scaling_minimum, card.scaling_maximum, strict=True)
+    limits = zip(card.reads, card.scaling_minimum, card.scaling_maximum, strict=True)
     for name, low, high in limits:
         values = frames[name]
         outside = ((values < low) | (values > high)).mean()
@@ -203,7 +203,7 @@ def range_warnings(frames: xr.Dataset, card: Card) -> list[str]:
 def _in_units(
     frames: xr.Dataset, trained: Trained, origin: str, warn: Callable[[str], None]
 ) -> xr.Dataset:
-    wanted = dict(zip(trained.card.variables, trained.card.units, strict=True))
+    wanted = dict(zip(trained.card.reads, trained.card.units, strict=True))
     converted = convert_like(frames, wanted, origin, f"the training of {trained.path}")
     for name, given, unit in conversions(units_of(frames), units_of(converted)):
         warn(f"{origin}: {name} is converted from {given!r} to the {unit!r} of training")
@@ -214,7 +214,9 @@ def _check_frames(frames: xr.Dataset, chain: Chain, origin: str) -> None:
     """Refuse other variables, and too few frames for a result."""
     first = chain.first
     for trained in chain.networks:
-        check_variables(frames, trained, origin)
+        # What follows on the first network reads what that gives.
+        read = frames if trained is first else frames[list(first.card.variables)]
+        check_variables(read, trained, origin)
         if trained.card.variables != first.card.variables:
             raise ValueError(
                 f"{trained.path}: takes {list(trained.card.variables)} in this order, but "
@@ -270,7 +272,7 @@ def _geometry_as_trained(
     found = Geometry.detect(frames, periodic)
     if card.vectors is None or found.vectors == card.vectors:
         return found
-    trained = [name for name, one in zip(card.variables, card.vectors, strict=True) if one]
+    trained = [name for name, one in zip(card.reads, card.vectors, strict=True) if one]
     warn(
         f"{origin}: its attributes name other components of vectors than those of the training, "
         f"which are taken: {', '.join(trained) or 'none'}"

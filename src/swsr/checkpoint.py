@@ -32,9 +32,10 @@ _KEPT = 2
 class Card:
     """What a trained network is, beside its weights.
 
-    `scaling_minimum` and `scaling_maximum` are in `units`, one of each per variable; `spacing` is
+    The network reads `variables` and then `predictors`, and gives `variables`. `units`, the limits
+    `scaling_minimum` and `scaling_maximum`, and `vectors` are of all that it reads. `spacing` is
     the `schema.Spacing` of the frames that the network reads, and `edges` are those of lat and lon
-    of their `geometry.Geometry`, `vectors` whether each variable is a component of a vector;
+    of their `geometry.Geometry`, `vectors` whether each is a component of a vector;
     `compression` is the codec, quality and scale of the contraction that they went through before,
     `filter` what made them coarser. `coarse_run` is None where the network reads such copies; else
     it has lat and lon of the points to which frames of a coarse run are interpolated before, and
@@ -56,11 +57,22 @@ class Card:
     vectors: tuple[bool, ...] | None = None
     filter: Filter = "bicubic"
     coarse_run: dict[str, list[float]] | None = None
+    predictors: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Variables, then predictors."""
+        return self.variables + self.predictors
+
+    @property
+    def scaling_read(self) -> Scaling:
+        """The scaling that the network was trained with, of all that it reads."""
+        return Scaling(np.array(self.scaling_minimum), np.array(self.scaling_maximum))
 
     @property
     def scaling(self) -> Scaling:
-        """The scaling that the network was trained with."""
-        return Scaling(np.array(self.scaling_minimum), np.array(self.scaling_maximum))
+        """Likewise, of what it gives."""
+        return self.scaling_read.first(len(self.variables))
 
 
 def save_network(path: Path, network: Network, card: Card) -> None:
@@ -93,7 +105,7 @@ def load_network(path: Path, *kinds: str) -> tuple[Network, Card]:
         raise ValueError(
             f"{path}: holds {card.network}, but a {' or '.join(kinds)} network is needed"
         )
-    network = build_network(card.network, len(card.variables), card.scale)
+    network = build_network(card.network, len(card.variables), card.scale, len(card.predictors))
     try:
         network.load_state_dict(weights)
     except RuntimeError:

@@ -32,25 +32,26 @@ class PhysicalNetwork(nn.Module):
 
     def __init__(self, network: Network, card: Card) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.num_variables = network, len(card.variables)
         self.minimum: Tensor
         self.maximum: Tensor
         self.register_buffer("minimum", torch.tensor(card.scaling_minimum, dtype=torch.float32))
         self.register_buffer("maximum", torch.tensor(card.scaling_maximum, dtype=torch.float32))
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(n, variables, [5,] lat, lon) -> (n, variables, lat, lon)."""
+        """(n, variables + predictors, [5,] lat, lon) -> (n, variables, lat, lon)."""
         ones = (1,) * (frames.dim() - 2)
         low = self.minimum.reshape(-1, *ones)
         span = self.maximum.reshape(-1, *ones) - low
         result: Tensor = self.network((frames - low) / span)
-        return result * span.reshape(-1, 1, 1) + low.reshape(-1, 1, 1)
+        given = slice(self.num_variables)
+        return result * span[given].reshape(-1, 1, 1) + low[given].reshape(-1, 1, 1)
 
 
 def example(network: Network, card: Card, points: int = 40) -> Tensor:
     """Frames such as the network reads, of random values in its range: n = 2, points x points."""
     frames = (network.reach.num_frames,) if network.reach.num_frames > 1 else ()
-    unit = torch.rand(2, len(card.variables), *frames, points, points)
+    unit = torch.rand(2, len(card.reads), *frames, points, points)
     ones = (1,) * (unit.dim() - 2)
     low, high = (
         torch.tensor(limits, dtype=torch.float32).reshape(-1, *ones)
@@ -91,7 +92,7 @@ def export(network: Path, output: Path) -> str:
         program.save(temporary)
     shape = ", ".join(str(free.get(axis, size)) for axis, size in enumerate(frames.shape))
     return (
-        f"{output}: {card.network} of {', '.join(card.variables)} in {', '.join(card.units)}; "
+        f"{output}: {card.network} of {', '.join(card.reads)} in {', '.join(card.units)}; "
         f"reads frames ({shape}) with {trained.reach.margin} points more on each side; "
         f"scale {card.scale}"
     )

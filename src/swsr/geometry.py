@@ -5,7 +5,7 @@ that they need from beyond an edge by `Geometry.cut`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self, TypeAlias
 
 import numpy as np
@@ -82,6 +82,10 @@ class Geometry:
         """The same frames with this geometry as their attributes."""
         names = [str(n) for n, v in zip(frames.data_vars, self.vectors, strict=True) if v]
         return frames.assign_attrs(lat_edge=self.lat, lon_edge=self.lon, vectors=names)
+
+    def first(self, number: int) -> Self:
+        """That of frames with so many of the variables, the first ones."""
+        return replace(self, vectors=self.vectors[:number])
 
     def cut(self, frames: Frames, lat: range, lon: range) -> Frames:
         """A rectangle of frames that may lie partly, or go around, beyond their edges.

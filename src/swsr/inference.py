@@ -92,12 +92,13 @@ def apply_network(
 
     Returns
     -------
-    Array (n, variables, scale * (lat - 2 trim), scale * (lon - 2 trim))
+    Array (n, variables, scale * (lat - 2 trim), scale * (lon - 2 trim)), without predictors
     """
     reach = network.reach
     num_lat, num_lon = samples.shape[-2:]
     size = [(points - 2 * reach.trim) * reach.scale for points in (num_lat, num_lon)]
-    result = np.empty((*samples.shape[:2], *size), dtype="float32")
+    num_variables = samples.shape[1] - reach.predictors
+    result = np.empty((len(samples), num_variables, *size), dtype="float32")
     # Not in inference mode, which would make weights that no training can go on with.
     network.to(device)
     area = min(window_points, num_lat) * min(window_points, num_lon)

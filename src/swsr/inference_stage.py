@@ -18,7 +18,14 @@ from swsr.provenance import attributes
 from swsr.resampling.coarsening import Coarsening
 from swsr.resampling.constraint import Constraint
 from swsr.run import Run
-from swsr.zarr_io import Layout, fill_store, input_digests, open_frames, stack_variables
+from swsr.zarr_io import (
+    Layout,
+    fill_store,
+    input_digests,
+    mark_predictors,
+    open_frames,
+    stack_variables,
+)
 
 
 @dataclass(frozen=True)
@@ -40,14 +47,18 @@ class Trained:
         return self.network.reach.num_frames // 2
 
     def apply(self, frames: Frames, geometry: Geometry, run: Run) -> Frames:
-        """Frames (n, variables, lat, lon) -> n - 2 margin frames, both in physical units."""
-        reach, scaling = self.network.reach, self.card.scaling
-        extended = geometry.extend(frames, reach.margin, reach.margin)
-        samples = packs(scaling.to_unit(extended), reach.num_frames)
+        """Frames (n, variables, lat, lon) -> n - 2 margin frames, both in physical units.
+
+        Frames have `card.reads` as their variables, the result has `card.variables`.
+        """
+        reach, card = self.network.reach, self.card
+        within = geometry.first(len(card.reads))
+        extended = within.extend(frames, reach.margin, reach.margin)
+        samples = packs(card.scaling_read.to_unit(extended), reach.num_frames)
         result = apply_network(
             self.network, samples, run.window_points, run.device, consecutive=True
         )
-        return scaling.to_physical(result)
+        return card.scaling.to_physical(result)
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,7 @@ def infer(
         When the network is not usable, or was trained on other variables.
     """
     trained = Trained.load(network, dimension)
-    source = open_frames(frames)
+    source = open_frames(frames, predictors=bool(trained.card.predictors))
     check_variables(source, trained, str(frames))
     inputs = input_digests([frames]) | {f"{network.parent.name}/network": file_digest(network)}
     notes = attributes(f"infer_{dimension}", None, inputs)
@@ -157,7 +168,7 @@ def super_resolve(
     """
     template, apply = prepare(source, chains, grid, run)
     chain = chains[0]
-    stacked, margin = stack_variables(source, chain.first.card.variables), chain.margin
+    stacked, margin = stack_variables(source, chain.first.card.reads), chain.margin
     networks = ", then ".join(trained.card.network for trained in chain.networks)
     of = f"the mean of {len(chains)} of " if len(chains) > 1 else ""
 
@@ -179,8 +190,8 @@ def prepare(
     Returns
     -------
     Coordinates and attributes of the result, and of each variable; a function of consecutive frames
-    (n + 2 margin, variables, lat, lon) that gives n frames of the result, both in physical units.
-    Of several chains the variables are followed by the spread of each.
+    (n + 2 margin, what the first network reads, lat, lon) that gives n frames of the result, both
+    in physical units. Of several chains the variables are followed by the spread of each.
     """
     prepared = [_prepare_chain(source, chain, grid, run) for chain in chains]
     template, apply = prepared[0]
@@ -195,7 +206,7 @@ def _prepare_chain(
     source: xr.Dataset, chain: Chain, grid: Mapping[str, np.ndarray], run: Run
 ) -> tuple[xr.Dataset, Callable[[Frames], Frames]]:
     card, margin = chain.first.card, chain.margin
-    geometry = Geometry.of(source[list(card.variables)])
+    geometry = Geometry.of(source[list(card.reads)])
     template = _template(source, _grid_of_result(source, grid, chain), margin, card.variables)
     constraints = _constraints(template, source, chain) if chain.consistent else []
 
@@ -234,7 +245,7 @@ def _constraints(fine: xr.Dataset, source: xr.Dataset, chain: Chain) -> list[Con
 
 
 def check_variables(source: xr.Dataset, trained: Trained, origin: str) -> None:
-    """Check that frames hold what a network was trained on.
+    """Check that frames hold what a network was trained to read.
 
     Raises
     ------
@@ -242,12 +253,11 @@ def check_variables(source: xr.Dataset, trained: Trained, origin: str) -> None:
         With the variables or the units that differ.
     """
     card, given = trained.card, units_of(source)
-    if set(given) != set(card.variables):
+    if set(given) != set(card.reads):
         raise ValueError(
-            f"{origin}: holds {list(given)}, but {trained.path} was trained on "
-            f"{list(card.variables)}"
+            f"{origin}: holds {list(given)}, but {trained.path} was trained on {list(card.reads)}"
         )
-    for name, unit in zip(card.variables, card.units, strict=True):
+    for name, unit in zip(card.reads, card.units, strict=True):
         if given[name] != unit:
             raise ValueError(
                 f"{origin}: {name} is in {given[name]!r}, but {trained.path} was trained on it in "
@@ -281,4 +291,6 @@ def _template(
     template = template.assign_coords(
         {dim: (dim, values, source[dim].attrs) for dim, values in grid.items()}
     )
-    return template.assign({name: ((), 0.0, source[name].attrs) for name in variables})
+    # Of attributes of the source, that of predictors is not true of the result.
+    whole = template.assign({name: ((), 0.0, source[name].attrs) for name in variables})
+    return mark_predictors(whole, ())

@@ -23,6 +23,6 @@ def model_card(card: Card, metrics: Mapping[str, Any]) -> str:
         "card": card,
         "settings": card.settings,
         "metrics": metrics,
-        "ranges": list(zip(card.variables, card.units, *limits, strict=True)),
+        "ranges": list(zip(card.reads, card.units, *limits, strict=True)),
     }
     return render("model_card.md.j2", content)

@@ -44,11 +44,11 @@ class Samples:
     inputs
         One source per series.
     truths
-        Likewise, on a grid finer by `reach.scale`.
+        Likewise, on a grid finer by `reach.scale`, of the first variables: without predictors.
     reach
         How the network's output lies on its input.
     scaling
-        To [0, 1], applied to what is taken.
+        To [0, 1], of all variables, applied to what is taken.
     geometry
         What lies beyond the edges, for networks that read it.
     mirror_signs
@@ -68,7 +68,7 @@ class Samples:
     def __post_init__(self) -> None:
         for low, high in zip(self.inputs, self.truths, strict=True):
             lat, lon = (size * self.reach.scale for size in low.shape[-2:])
-            if high.shape != (*low.shape[:2], lat, lon):
+            if high.shape != (low.shape[0], low.shape[1] - self.reach.predictors, lat, lon):
                 raise ValueError(
                     f"frames of shape {low.shape} do not fit truth of shape {high.shape} "
                     f"at scale {self.reach.scale}"
@@ -115,21 +115,25 @@ class Samples:
 
     def _cut(self, patch: "Patch") -> tuple[Frames, Frames]:
         series, first = self.locate(patch.sample)
-        reach, cut = self.reach, self.geometry.cut
+        reach = self.reach
         lat = range(patch.top - reach.margin, patch.top + patch.lat + reach.margin)
         lon = range(patch.left - reach.margin, patch.left + patch.lon + reach.margin)
-        frames = cut(self.inputs[series][first : first + reach.num_frames], lat, lon)
+        frames = self.inputs[series][first : first + reach.num_frames]
         fine_lat, fine_lon = (
             range((part.start + reach.trim) * reach.scale, (part.stop - reach.trim) * reach.scale)
             for part in (lat, lon)
         )
         centre = first + reach.num_frames // 2
-        truth = cut(self.truths[series][centre : centre + 1], fine_lat, fine_lon)
+        truth = self.truths[series][centre : centre + 1]
+        given = self._take(patch, frames, lat, lon)
+        return packs(given, reach.num_frames)[0], self._take(patch, truth, fine_lat, fine_lon)[0]
+
+    def _take(self, patch: "Patch", frames: Frames, lat: range, lon: range) -> Frames:
+        """Points of frames, mirrored if the patch is, scaled to [0, 1]."""
+        number = frames.shape[1]
+        cut = self.geometry.first(number).cut(frames, lat, lon)
         # Signs, across a pole too, are those of physical values: scaled only after the cut.
-        frames, truth = (
-            self.scaling.to_unit(self._mirror(patch, part)) for part in (frames, truth)
-        )
-        return packs(frames, reach.num_frames)[0], truth[0]
+        return self.scaling.first(number).to_unit(self._mirror(patch, cut))
 
     def _mirror(self, patch: "Patch", frames: Frames) -> Frames:
         """What was cut for a patch, mirrored if that is."""
@@ -137,7 +141,8 @@ class Samples:
             return frames
         # Lat and lon are the last two axes of frames, and the two columns of signs.
         axes = tuple(axis for axis in (-2, -1) if patch.mirrored[axis])
-        signs = np.array(self.mirror_signs, dtype="float32")[:, axes].prod(axis=1)
+        of_each = np.array(self.mirror_signs[: frames.shape[1]], dtype="float32")
+        signs = of_each[:, axes].prod(axis=1)
         return np.flip(frames, axes) * signs[:, None, None]
 
     def beyond(self, lat: int, lon: int) -> tuple[bool, bool]:

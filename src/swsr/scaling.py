@@ -19,6 +19,10 @@ class Scaling:
         if not (self.maximum > self.minimum).all():
             raise ValueError("a variable is constant over the training frames: it cannot be scaled")
 
+    def first(self, number: int) -> "Scaling":
+        """That of so many variables, the first ones."""
+        return Scaling(self.minimum[:number], self.maximum[:number])
+
     @property
     def zero(self) -> np.ndarray:
         """Where 0 in the variables' units lies after scaling: (variables,)."""

@@ -79,6 +79,7 @@ def standardise(
     *,
     lon_order: LonOrder = "ascending",
     advice: Advice = IN_CONFIG,
+    constant: tuple[str, ...] = (),
 ) -> xr.Dataset:
     """The chosen variables under canonical dims, lat and lon ascending; nothing is computed.
 
@@ -97,6 +98,9 @@ def standardise(
         once, as in a region across 0 (`counted on`), or left, as they are ordered later (`any`).
     advice
         What errors say is to be done about dims.
+    constant
+        Variables that may lack the dim of time, as heights of the ground do: they are the same in
+        every frame.
 
     Raises
     ------
@@ -116,6 +120,9 @@ def standardise(
     # Only the coordinates of dims go on: others may have taken the names, or may vary in time.
     chosen = _without_extra(chosen.reset_coords(drop=True), names, origin, advice)
     chosen = rename_along(chosen, {name: dim for dim, name in names.items() if name != dim})
+    for name in constant:
+        if "time" not in chosen[name].dims:
+            chosen[name] = chosen[name].expand_dims(time=chosen.sizes["time"])
     for name in variables:
         absent = [dim for dim in DIMS if dim not in chosen[name].dims]
         if absent:

@@ -31,7 +31,8 @@ def test_values_are_scaled_by_the_range_of_training_frames_alone(plane):
     """Of 30 frames the last 6 validate, and leave it."""
     _, high, _ = plane
     split = Split(validation_fraction=0.2, test_fraction=0)
-    scaling = fit_scaling(open_series([high], split, Cache(0)), Run())
+    series = open_series([high], split, Cache(0))
+    scaling = fit_scaling(series, series, Run())
     trained = open_frames(high).isel(time=slice(24))
     np.testing.assert_array_equal(scaling.minimum, list(trained.min().values()))
     np.testing.assert_array_equal(scaling.maximum, list(trained.max().values()))

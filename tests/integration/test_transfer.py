@@ -86,15 +86,16 @@ def test_a_network_of_another_kind_is_no_start(
     assert not (tmp_path / "network.safetensors").exists()
 
 
-def test_a_network_of_another_scale_or_of_more_variables_is_no_start(networks):
+def test_a_network_of_another_scale_or_of_more_fields_is_no_start(networks):
     asked = Settings.from_mapping(config(train_2d={"start": str(networks[0])})).train_2d
-    assert read_start(networks[0], asked, 2, 1)[1].network == "skip_2d"
-    for scale, num_variables, sentence in (
-        (4, 1, "its scale is 2, not 4"),
-        (2, 3, "variables is 1"),
+    assert read_start(networks[0], asked, 2, 1, 0)[1].network == "skip_2d"
+    for *counts, sentence in (
+        (4, 1, 0, "its scale is 2, not 4"),
+        (2, 3, 0, "variables is 1, not 3"),
+        (2, 1, 2, "predictors is 0, not 2"),
     ):
         with pytest.raises(ValueError, match=sentence):
-            read_start(networks[0], asked, scale, num_variables)
+            read_start(networks[0], asked, *counts)
 
 
 def test_first_layer_steps_by_its_share_of_the_rate(stores, published, tmp_path):

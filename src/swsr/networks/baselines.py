@@ -1,6 +1,6 @@
 """Published 2D networks to compare with, at about the cost of ours.
 
-All map (n, variables, lat, lon) with `reach.margin` more points on each side to
+All map (n, variables + predictors, lat, lon) with `reach.margin` more points on each side to
 (n, variables, scale * lat, scale * lon), on values scaled to [0, 1]. Their layers are the
 published ones, but pad nothing: frames go on beyond their edges as for those of `study`,
 so that a comparison is one of layers and not of edges. Weights start as in `layers.initialise`.
@@ -36,25 +36,29 @@ class Srcnn(nn.Module):
         Channels of input and output.
     scale
         Points of output per point of input along lat and lon.
+    predictors
+        Further channels of input, after those.
     """
 
     _LOST = 6
     """High-resolution points that the 9x9 (4) and the 5x5 layer (2) take off each side."""
 
-    def __init__(self, variables: int, scale: int) -> None:
+    def __init__(self, variables: int, scale: int, predictors: int = 0) -> None:
         super().__init__()
         self.scale = scale
         self.layers = nn.Sequential(
-            nn.Conv2d(variables, 64, 9), nn.ReLU(),
+            nn.Conv2d(variables + predictors, 64, 9), nn.ReLU(),
             Convolution2d(64, 32, 1), nn.ReLU(),
             nn.Conv2d(32, variables, 5),
         )  # fmt: skip
         halo = -(-self._LOST // scale) + (_BICUBIC_REACH if scale > 1 else 0)
-        self.reach = Reach(scale, trim=halo, halo=halo, num_frames=1, extends=True)
+        self.reach = Reach(
+            scale, trim=halo, halo=halo, num_frames=1, extends=True, predictors=predictors
+        )
         initialise(self.layers)
 
     def forward(self, low: Tensor) -> Tensor:
-        """(n, variables, lat, lon) -> upscaled, without the margin."""
+        """(n, variables + predictors, lat, lon) -> variables, upscaled, without the margin."""
         size = (low.shape[-2] * self.scale, low.shape[-1] * self.scale)
         high: Tensor = self.layers(channels_last(resize(low, size)))
         return inner(high, self.reach.trim * self.scale - self._LOST)
@@ -67,29 +71,31 @@ class Fsrcnn(nn.Module):
 
     Parameters
     ----------
-    variables, scale
+    variables, scale, predictors
         As for `Srcnn`.
     """
 
-    def __init__(self, variables: int, scale: int) -> None:
+    def __init__(self, variables: int, scale: int, predictors: int = 0) -> None:
         super().__init__()
         detail, shrunk, depth = 56, 12, 4
         mapping: list[nn.Module] = []
         for _ in range(depth):
             mapping += [nn.Conv2d(shrunk, shrunk, 3), nn.PReLU(shrunk)]
         self.layers = nn.Sequential(
-            nn.Conv2d(variables, detail, 5), nn.PReLU(detail),
+            nn.Conv2d(variables + predictors, detail, 5), nn.PReLU(detail),
             Convolution2d(detail, shrunk, 1), nn.PReLU(shrunk),
             *mapping,
             Convolution2d(shrunk, detail, 1), nn.PReLU(detail),
             Upsampling(detail, variables, scale),
         )  # fmt: skip
         halo = 2 + depth + deconvolution_reach(scale)  # 5x5: 2 points; each 3x3: 1
-        self.reach = Reach(scale, trim=halo, halo=halo, num_frames=1, extends=True)
+        self.reach = Reach(
+            scale, trim=halo, halo=halo, num_frames=1, extends=True, predictors=predictors
+        )
         initialise(self.layers)
 
     def forward(self, low: Tensor) -> Tensor:
-        """(n, variables, lat, lon) -> upscaled, without the margin."""
+        """(n, variables + predictors, lat, lon) -> variables, upscaled, without the margin."""
         high: Tensor = self.layers(channels_last(low))
         return inner(high, deconvolution_reach(self.reach.scale) * self.reach.scale)
 
@@ -103,13 +109,13 @@ class Edsr(nn.Module):
 
     Parameters
     ----------
-    variables, scale
+    variables, scale, predictors
         As for `Srcnn`.
     """
 
     _MEAN = 0.5
 
-    def __init__(self, variables: int, scale: int) -> None:
+    def __init__(self, variables: int, scale: int, predictors: int = 0) -> None:
         super().__init__()
         features, depth = 12, 2
 
@@ -118,17 +124,19 @@ class Edsr(nn.Module):
 
         blocks = [Residual(conv(), nn.ReLU(), conv()) for _ in range(depth)]
         self.layers = nn.Sequential(
-            nn.Conv2d(variables, features, 3),
+            nn.Conv2d(variables + predictors, features, 3),
             Residual(*blocks, conv()),
             conv(features * scale**2), nn.PixelShuffle(scale),
             conv(variables),
         )  # fmt: skip
         # Each 3x3 layer: 1 point; the last one's is of the high grid, in the next point of input.
         halo = 1 + 2 * depth + 1 + 1 + 1
-        self.reach = Reach(scale, trim=halo, halo=halo, num_frames=1, extends=True)
+        self.reach = Reach(
+            scale, trim=halo, halo=halo, num_frames=1, extends=True, predictors=predictors
+        )
         initialise(self.layers)
 
     def forward(self, low: Tensor) -> Tensor:
-        """(n, variables, lat, lon) -> upscaled, without the margin."""
+        """(n, variables + predictors, lat, lon) -> variables, upscaled, without the margin."""
         high: Tensor = self.layers(channels_last(low - self._MEAN))
         return inner(high, self.reach.scale - 1).float() + self._MEAN

@@ -2,9 +2,12 @@
 
 Every network maps a batch of frames scaled to [0, 1], with variables as channels:
 
-- 2D: (n, variables, lat, lon) -> (n, variables, scale * lat, scale * lon)
+- 2D: (n, variables + predictors, lat, lon) -> (n, variables, scale * lat, scale * lon)
 - 3D: (n, variables, 5, lat, lon) -> (n, variables, lat, lon), the centre frame sharpened
-- joint: (n, variables, 5, lat, lon) -> (n, variables, scale * lat, scale * lon), see `joint`
+- joint: (n, variables + predictors, 5, lat, lon) -> (n, variables, scale * lat, scale * lon), see
+  `joint`
+
+Predictors are low-resolution fields that a network reads and does not give. 3D networks have none.
 
 `study_2d` and `study_3d`, and `skip_2d` and `skip_3d`, which are the same layers with skips, stand
 in `study`; other layers of ours in `residual`; networks of others, to compare with, in
@@ -28,26 +31,29 @@ _OTHERS_2D: dict[str, type[SubPixel2d | Srcnn | Fsrcnn | Edsr]] = {
 }
 
 
-def build_network(name: str, variables: int, scale: int) -> Network:
+def build_network(name: str, variables: int, scale: int, predictors: int = 0) -> Network:
     """The network of that name, with random weights from torch's global generator.
 
     Raises
     ------
     ValueError
-        When no network has that name.
+        When no network has that name, or one that begins with 3D layers is to read predictors.
     """
+    if predictors and name.endswith(("3d", "3d_first_joint")):
+        raise ValueError(f"{name} reads no predictors: only networks that begin with 2D layers do")
     if name in _OTHERS_2D:
-        return _OTHERS_2D[name](variables, scale)
+        return _OTHERS_2D[name](variables, scale, predictors)
     if name == "fusion_3d":
         return Fusion3d(variables)
     kind, _, dimension = name.partition("_")
     known, skip = kind in ("study", "skip"), kind == "skip"
     if known and dimension == "2d":
-        return Network2d(variables, scale, skip=skip)
+        return Network2d(variables, scale, predictors, skip=skip)
     if known and dimension == "3d":
         return Network3d(variables, skip=skip)
     if known and dimension in ("joint", "3d_first_joint"):
-        first, then = Network2d(variables, scale, skip=skip), Network3d(variables, skip=skip)
+        first = Network2d(variables, scale, predictors, skip=skip)
+        then = Network3d(variables, skip=skip)
         return NetworkJoint(first, then, first_3d=dimension == "3d_first_joint")
     raise ValueError(
         f"unknown network {name!r}: use study_ or skip_ before 2d, 3d, joint or 3d_first_joint, "

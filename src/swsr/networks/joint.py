@@ -28,7 +28,8 @@ def pack_frames(frames: Tensor) -> Tensor:
 class NetworkJoint(nn.Module):
     """A 2D and a 3D network in a row, in either order.
 
-    Maps runs of consecutive low-resolution frames (n, variables, frames, lat, lon) to
+    Maps runs of consecutive low-resolution frames (n, variables, frames, lat, lon), with predictors
+    after the variables if `network_2d` is first and has some, to
     (n * (frames - 4), variables, scale * lat, scale * lon): a frame for each five that follow on
     each other. With `network_2d` first, a frame goes through it once, however many packs it is in.
 

@@ -34,6 +34,8 @@ class Reach:
         Whether frames are given with `trim` more points on each side, which makes the output whole.
     block
         Side of the squares of input points, counted from the first, that are taken as one.
+    predictors
+        Channels of input, the last ones, that the output lacks.
     """
 
     scale: int
@@ -42,6 +44,7 @@ class Reach:
     num_frames: int
     extends: bool
     block: int = 1
+    predictors: int = 0
 
     @property
     def margin(self) -> int:

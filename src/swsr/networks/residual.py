@@ -41,21 +41,26 @@ class SubPixel2d(nn.Module):
         Channels of input and output.
     scale
         Points of output per point of input along lat and lon.
+    predictors
+        Further channels of input, after those.
     """
 
     _FEATURES, _DEPTH = 16, 5
 
-    def __init__(self, variables: int, scale: int) -> None:
+    def __init__(self, variables: int, scale: int, predictors: int = 0) -> None:
         super().__init__()
-        first = nn.Conv2d(variables, self._FEATURES, 5)
+        self.variables = variables
+        first = nn.Conv2d(variables + predictors, self._FEATURES, 5)
         self.layers = _layers(first, self._DEPTH, variables, scale)
         halo = 2 + self._DEPTH + 1  # 5x5: 2 points; each 3x3: 1
-        self.reach = Reach(scale, trim=halo, halo=halo, num_frames=1, extends=True)
+        self.reach = Reach(
+            scale, trim=halo, halo=halo, num_frames=1, extends=True, predictors=predictors
+        )
 
     def forward(self, low: Tensor) -> Tensor:
-        """(n, variables, lat, lon) -> upscaled, without the margin."""
+        """(n, variables + predictors, lat, lon) -> variables, upscaled, without the margin."""
         scale = self.reach.scale
-        bicubic = resize(low, (low.shape[-2] * scale, low.shape[-1] * scale))
+        bicubic = resize(low[:, : self.variables], (low.shape[-2] * scale, low.shape[-1] * scale))
         correction: Tensor = self.layers(channels_last(anomalies(low))) * CORRECTION
         return inner(bicubic, self.reach.trim * scale) + correction
 

@@ -48,6 +48,8 @@ class Network2d(nn.Module):
         Channels of input and output.
     scale
         Points of output per point of input along lat and lon.
+    predictors
+        Further channels of input, after those.
     skip
         Add the bicubic upscaling of the input to the output, and pad nothing.
 
@@ -58,9 +60,9 @@ class Network2d(nn.Module):
     answer again.
     """
 
-    def __init__(self, variables: int, scale: int, *, skip: bool) -> None:
+    def __init__(self, variables: int, scale: int, predictors: int = 0, *, skip: bool) -> None:
         super().__init__()
-        self.scale, self.skip = scale, skip
+        self.variables, self.scale, self.skip = variables, scale, skip
         detail, shrunk, depth = 56, 12, 4
         mapping: list[nn.Module] = []
         for _ in range(depth):
@@ -69,7 +71,8 @@ class Network2d(nn.Module):
                 nn.ReLU(inplace=True),
             ]
         self.layers = nn.Sequential(
-            nn.Conv2d(variables, detail, 5, padding=0 if skip else 2), nn.ReLU(inplace=True),
+            nn.Conv2d(variables + predictors, detail, 5, padding=0 if skip else 2),
+            nn.ReLU(inplace=True),
             Convolution2d(detail, shrunk, 1), nn.ReLU(inplace=True),
             *mapping,
             Convolution2d(shrunk, detail, 1), nn.ReLU(inplace=True),
@@ -77,7 +80,9 @@ class Network2d(nn.Module):
         )  # fmt: skip
         halo = 2 + depth + deconvolution_reach(scale)  # 5x5: 2 points; each 3x3: 1
         trim = halo if skip else 0
-        self.reach = Reach(scale, trim=trim, halo=halo, num_frames=1, extends=skip)
+        self.reach = Reach(
+            scale, trim=trim, halo=halo, num_frames=1, extends=skip, predictors=predictors
+        )
         if skip:
             initialise(self.layers)
             _set_last(self.layers, weight=0.0, bias=0.0)
@@ -85,20 +90,20 @@ class Network2d(nn.Module):
             initialise_as_keras(self.layers)
 
     def forward(self, low: Tensor) -> Tensor:
-        """(n, variables, lat, lon) -> (n, variables, scale * lat, scale * lon).
+        """(n, variables + predictors, lat, lon) -> (n, variables, scale * lat, scale * lon).
 
         With `skip` the input has `reach.margin` more points on each side.
         """
         if not self.skip:
             return self._compute(low)
         size = (low.shape[-2] * self.scale, low.shape[-1] * self.scale)
-        bicubic = inner(resize(low, size), self.reach.trim * self.scale)
+        bicubic = inner(resize(low[:, : self.variables], size), self.reach.trim * self.scale)
         correction = self._compute(anomalies(low)) * CORRECTION
         return bicubic + inner(correction, deconvolution_reach(self.scale) * self.scale)
 
     def _compute(self, given: Tensor) -> Tensor:
         """The layers, on a GPU by kernels made for them if they are asked for."""
-        if given.is_cuda and os.environ.get(_FUSED):
+        if given.is_cuda and os.environ.get(_FUSED) and not self.reach.predictors:
             from swsr.networks import fused_2d
 
             if fused_2d.fits(given):

@@ -28,9 +28,13 @@ RANGES = ("time", "lat", "lon")
 
 
 class Reading(Strict):
-    """How frames are read, whichever files they come from."""
+    """How frames are read, whichever files they come from.
+
+    Networks read `variables` and `predictors`, and give `variables`.
+    """
 
     variables: tuple[str, ...] = Field(min_length=1)
+    predictors: tuple[str, ...]
     format: Format | None
     dims: dict[Literal["time", "lat", "lon", "sample"], str]
     select: dict[str, tuple[Bound, Bound] | Bound]
@@ -42,13 +46,26 @@ class Reading(Strict):
     def plain(cls, variables: tuple[str, ...], **others: Any) -> Self:
         """All of some variables, as the files have them."""
         known: dict[str, Any] = {"format": None, "dims": {}, "select": {}, "every": 1, "units": {}}
-        return cls(variables=variables, periodic=None, **(known | others))
+        return cls(variables=variables, **({"predictors": (), "periodic": None} | known | others))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Variables, then predictors: the channels of what networks read."""
+        return self.variables + self.predictors
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
-        if len(set(self.variables)) < len(self.variables):
-            raise ValueError(f"source.variables names a variable twice: {list(self.variables)}")
-        strange = sorted(set(self.units) - set(self.variables))
+        for key in ("variables", "predictors"):
+            names = list(getattr(self, key))
+            if len(set(names)) < len(names):
+                raise ValueError(f"source.{key} names a variable twice: {names}")
+        both = [name for name in self.predictors if name in self.variables]
+        if both:
+            raise ValueError(
+                f"source.predictors names {both[0]!r}, which source.variables names too: networks "
+                "read those anyway"
+            )
+        strange = sorted(set(self.units) - set(self.names))
         if strange:
             raise ValueError(f"source.units names {strange[0]!r}, which source.variables does not")
         for dim, chosen in self.select.items():

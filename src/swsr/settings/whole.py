@@ -97,16 +97,18 @@ class Settings(Strict):
     def _simulation_has_it(self) -> Self:
         if self.source.kind != "simulation":
             return self
-        unknown = set(self.source.variables) - set(SIMULATED)
-        if unknown:
-            raise ValueError(
-                f"source.variables: the simulation has no {min(unknown)!r}, but {SIMULATED}"
-            )
-        if "divergence" in self.source.variables and self.simulate.time_step_minutes > 5:
-            raise ValueError(
-                "source.variables name divergence, which needs simulate.time_step_minutes of 5 or "
-                f"less, not {self.simulate.time_step_minutes:g}"
-            )
+        for key in ("variables", "predictors"):
+            names = getattr(self.source, key)
+            unknown = set(names) - set(SIMULATED)
+            if unknown:
+                raise ValueError(
+                    f"source.{key}: the simulation has no {min(unknown)!r}, but {SIMULATED}"
+                )
+            if "divergence" in names and self.simulate.time_step_minutes > 5:
+                raise ValueError(
+                    f"source.{key} name divergence, which needs simulate.time_step_minutes of 5 or "
+                    f"less, not {self.simulate.time_step_minutes:g}"
+                )
         lat, lon = GRIDS[self.simulate.grid]
         scale = self.downscale.scale
         if lat % scale or lon % scale:
@@ -219,6 +221,16 @@ class Settings(Strict):
             raise ValueError(
                 "methods name spectral, which needs the whole globe of the simulation: leave out "
                 "either it, or source.select of lat and lon and a source.periodic without lon"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _predictors_are_read(self) -> Self:
+        first_3d = self.train_joint.network.endswith("_3d_first_joint")
+        if self.source.predictors and "joint" in self.methods and first_3d:
+            raise ValueError(
+                f"train_joint.network {self.train_joint.network} begins with a 3D network, which "
+                "reads no source.predictors: use skip_joint"
             )
         return self
 

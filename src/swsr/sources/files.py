@@ -122,7 +122,7 @@ def unchosen_dims(
     `dataset` is what `open_one` opened of a file; the rest is as for `open_files`, errors too.
     """
     chosen = _chosen(dataset, reading, sample, origin, may_lack=False, advice=IN_CONFIG)
-    sizes = extra_dims(chosen, reading.variables, _dims(reading), origin)
+    sizes = extra_dims(chosen, reading.names, _dims(reading), origin)
     return {dim: size for dim, size in sizes.items() if size > 1}
 
 
@@ -140,13 +140,13 @@ def _chosen(
     advice: Advice,
 ) -> xr.Dataset:
     """The variables, sample and entries that are wanted, under the names of the file."""
-    missing = [name for name in reading.variables if name not in dataset]
+    missing = [name for name in reading.names if name not in dataset]
     if missing:
         raise ValueError(
             f"{origin}: no variable {missing[0]!r}; it holds {sorted(map(str, dataset.data_vars))}"
         )
     dims = _dims(reading)
-    chosen = pick_sample(dataset[list(reading.variables)], sample, dims, origin, advice)
+    chosen = pick_sample(dataset[list(reading.names)], sample, dims, origin, advice)
     return with_time(pick_entries(chosen, reading.select, origin, may_lack=may_lack), dims)
 
 
@@ -158,8 +158,9 @@ def _canonical(
     whole: LonOrder = "counted on" if may_lack else "ascending"
     lon_order = "any" if "lon" in reading.select else whole
     frames = standardise(
-        chosen, reading.variables, dims, origin, lon_order=lon_order, advice=advice
-    )
+        chosen, reading.names, dims, origin, lon_order=lon_order, advice=advice,
+        constant=reading.predictors,
+    )  # fmt: skip
     return _in_chunks(pick_region(frames, reading.select, origin), stored)
 
 

@@ -53,7 +53,8 @@ def apply(
     output
         `.zarr`, with a manifest `.json` beside it, or `.nc`.
     settings
-        File of an `ApplyStage`; None reads the variables of the network, found by their names.
+        File of an `ApplyStage`; None reads the variables and predictors of the network, found by
+        their names.
     others
         Further networks of the same frames, from other seeds: then the result is the mean of all,
         and of each variable the spread, NAME_spread.
@@ -77,8 +78,11 @@ def apply(
     choices = (
         read_stage_settings(settings, ApplyStage)
         if settings
-        else ApplyStage.plain(card.variables, chunk_frames=_CHUNK_FRAMES, shard_frames=None)
-    )
+        else ApplyStage.plain(
+            card.variables, predictors=card.predictors, chunk_frames=_CHUNK_FRAMES,
+            shard_frames=None,
+        )
+    )  # fmt: skip
     _, sample = split_entry(str(coarse))
     files = find_files(str(coarse))
     manifest = _manifest(output, files)

@@ -41,7 +41,7 @@ def downscale(
         longitudes around poles, when PyAV lacks the codec, or as `coarse_runs.low_frames`.
     """
     choices = read_stage_settings(settings, DownscaleStage)
-    frames = open_frames(high)
+    frames = open_frames(high, predictors=True)
     check_divisible(frames, choices.scale, Geometry.of(frames), str(high))
     notes = attributes("downscale", choices, input_digests([high])) | {FILTER: choices.filter}
     if files:

@@ -169,7 +169,7 @@ def evaluate(
         stage: json.loads((folder / "metrics.json").read_text())
         for stage, folder in training.items()
     }
-    units = dict(zip(study.card.variables, study.card.units, strict=True))
+    units = dict(zip(study.card.reads, study.card.units, strict=True))
     verdicts = judge(found["test"])
     summary = tables.summary_table(found["test"]) + "\n" + tables.gate_lines(verdicts)
     summary += tables.spread_lines(found["test"])

@@ -1,4 +1,4 @@
-"""Extract the chosen variables of a source to a Zarr store of canonical, checked frames."""
+"""Extract the chosen fields of a source to a Zarr store of canonical, checked frames."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from swsr.run import Run
 from swsr.settings import ExtractStage, read_stage_settings
 from swsr.sources.describe import describe
 from swsr.sources.files import open_files, read_to_the_end
-from swsr.zarr_io import Layout, write_frames
+from swsr.zarr_io import Layout, mark_predictors, write_frames
 
 
 def extract(
@@ -29,6 +29,7 @@ def extract(
     frames = open_files(files, choices, sample)
     found = describe(files, choices, frames)
     frames.attrs = {name: kept for name, kept in frames.attrs.items() if not _is_ours(name)}
+    frames = mark_predictors(frames, choices.predictors)
     frames = Geometry.detect(frames, choices.periodic).mark(frames)
     origin = files[0].name
     check_frames(frames, origin)

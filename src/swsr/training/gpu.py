@@ -155,7 +155,7 @@ class ResidentSamples:
         )
         truths = _take(
             self._high,
-            changed,
+            changed[:, : self._high.shape[2]],
             _numbers(frame + reach.num_frames // 2, 1),
             _numbers(top * scale, lat * scale - 2 * lost, mirrored[0]),
             _numbers(left * scale, lon * scale - 2 * lost, mirrored[1]),
@@ -176,13 +176,15 @@ class ResidentSamples:
         device: torch.device,
     ) -> Tensor:
         samples, num_frames = self._samples, sum(source.shape[0] for source in sources)
-        size = (len(signs), num_frames, sources[0].shape[1], *map(len, extent))
+        variables = sources[0].shape[1]
+        geometry, scaling = samples.geometry.first(variables), samples.scaling.first(variables)
+        size = (len(signs), num_frames, variables, *map(len, extent))
         frames = torch.empty(size, device=device)
         numbered = (source[n : n + 1] for source in sources for n in range(source.shape[0]))
         for number, frame in enumerate(numbered):
-            cut = samples.geometry.cut(frame, *extent)
+            cut = geometry.cut(frame, *extent)
             for copy, sign in zip(frames, signs, strict=True):
-                copy[number : number + 1] = torch.from_numpy(samples.scaling.to_unit(sign * cut))
+                copy[number : number + 1] = torch.from_numpy(scaling.to_unit(sign * cut))
         return frames
 
 

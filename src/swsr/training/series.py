@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import xarray as xr
 
@@ -15,19 +16,21 @@ from swsr.run import Run
 from swsr.scaling import Scaling
 from swsr.schema import Spacing
 from swsr.settings import Filter, Set, Split
-from swsr.zarr_io import Cache, StoredFrames, chunk_frames, open_frames
+from swsr.zarr_io import PREDICTORS, Cache, StoredFrames, chunk_frames, open_frames
 
 
 @dataclass(frozen=True)
 class Series:
     """Frames of the training series, in physical units, read when needed.
 
+    `units`, `geometry` and `mirror_signs` are of `variables` and then of `predictors`.
     `sets` has, for each set, a source per series; `chunk` is the number of frames in a chunk;
     `compression` the codec, quality and scale that the frames went through, if any, and `filter`
     what made them coarser; `coarse_run` as in a `checkpoint.Card`.
     """
 
     variables: tuple[str, ...]
+    predictors: tuple[str, ...]
     units: tuple[str, ...]
     geometry: Geometry
     mirror_signs: tuple[tuple[int, int], ...]
@@ -39,8 +42,10 @@ class Series:
     sets: dict[Set, tuple[StoredFrames, ...]]
 
 
-def open_series(manifests: Sequence[Path], split: Split, cache: Cache) -> Series:
-    """The frames of these stores that train and validate.
+def open_series(
+    manifests: Sequence[Path], split: Split, cache: Cache, *, predictors: bool = False
+) -> Series:
+    """The frames of these stores that train and validate, with their predictors if asked for.
 
     Raises
     ------
@@ -48,10 +53,11 @@ def open_series(manifests: Sequence[Path], split: Split, cache: Cache) -> Series
         When stores differ in variables, units, grid or edges, or have too few frames.
     """
     sets: dict[Set, list[StoredFrames]] = {"train": [], "validation": []}
-    first = open_frames(manifests[0])
+    first = open_frames(manifests[0], predictors=predictors)
+    further = tuple(first.attrs.get(PREDICTORS, ()))
     names = tuple(map(str, first.data_vars))
     for manifest in manifests:
-        dataset = open_frames(manifest)
+        dataset = open_frames(manifest, predictors=predictors)
         kinds = (
             ("variables and units", units_of),
             ("grid", _grid),
@@ -71,7 +77,8 @@ def open_series(manifests: Sequence[Path], split: Split, cache: Cache) -> Series
             parts.append(StoredFrames(dataset, names, ranges[name], cache))
     _check_components(manifests[0], first)
     return Series(
-        names,
+        names[: len(names) - len(further)],
+        further,
         tuple(units_of(first).values()),
         Geometry.of(first),
         tuple(mirror_signs(variable) for variable in first.data_vars.values()),
@@ -128,32 +135,43 @@ def _grid(dataset: xr.Dataset) -> tuple[int, int]:
     return dataset.sizes["lat"], dataset.sizes["lon"]
 
 
-def fit_scaling(high: Series, run: Run) -> Scaling:
-    """The limits of each variable over the training frames; ranks share the reading.
+def fit_scaling(low: Series, high: Series, run: Run) -> Scaling:
+    """The limits of each variable, and then of each predictor, over the training frames.
+
+    Those of variables are of the finer frames, `high`; predictors stand in `low` alone.
 
     Raises
     ------
     ValueError
-        When a variable is constant.
+        When one is constant.
     """
+    limits = _limits(high, high.variables, run)
+    if low.predictors:
+        further = _limits(low, low.variables + low.predictors, run)[len(low.variables) :]
+        limits = np.concatenate([limits, further])
+    return Scaling(limits[:, 0], limits[:, 1])
+
+
+def _limits(series: Series, names: tuple[str, ...], run: Run) -> np.ndarray:
+    """The least and the most of each channel: (channels, 2). Ranks share the reading."""
     blocks = [
         (part, first)
-        for part in high.sets["train"]
-        for first in range(0, part.shape[0], high.chunk)
+        for part in series.sets["train"]
+        for first in range(0, part.shape[0], series.chunk)
     ]
     # Each rank fills its own rows, so that their sum is everybody's table.
-    table = torch.zeros(len(blocks), 2, len(high.variables), dtype=torch.float64)
+    table = torch.zeros(len(blocks), 2, len(names), dtype=torch.float64)
     for index in run.communicator.share(len(blocks)):
         part, first = blocks[index]
-        block = part[first : first + high.chunk]
+        block = part[first : first + series.chunk]
         for column, limit in enumerate((block.min, block.max)):
             table[index, column] = torch.from_numpy(limit(axis=(0, 2, 3)))
     limits = run.communicator.sum(table).numpy()
     lowest, highest = limits[:, 0].min(axis=0), limits[:, 1].max(axis=0)
-    for name, low, most in zip(high.variables, lowest, highest, strict=True):
+    for name, low, most in zip(names, lowest, highest, strict=True):
         if not most > low:
             raise ValueError(
                 f"{name} is {low:g} everywhere in the training frames: it cannot be scaled; leave "
-                "it out of source.variables"
+                "it out of source.variables or source.predictors"
             )
-    return Scaling(lowest, highest)
+    return np.stack([lowest, highest], axis=1)

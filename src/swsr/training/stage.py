@@ -55,16 +55,18 @@ def train(
     choices = read_stage_settings(settings, TrainStage)
     check_ranks(choices.train, run)
     cache = Cache(run.cache_mb * 2**20)
-    low, high = (open_series(paths, choices.split, cache) for paths in (inputs, truths))
+    of_2d = not choices.train.network.endswith("3d")
+    low = open_series(inputs, choices.split, cache, predictors=of_2d)
+    high = open_series(truths, choices.split, cache)
     if low.variables != high.variables:
         raise ValueError(f"{inputs[0]}: variables {low.variables}, but truth has {high.variables}")
     _check_patch(choices, low)
-    scaling = fit_scaling(high, run)
+    scaling = fit_scaling(low, high, run)
     trainer = _trainer(choices, low, high, scaling, output, run)
     for path in start:
-        _start_from(path, trainer.network, choices, low.variables, run)
+        _start_from(path, trainer.network, choices, low, run)
     if choices.train.augmentation == "mirror":
-        run.say(_mirror_images(trainer.train, low.variables))
+        run.say(_mirror_images(trainer.train, low.variables + low.predictors))
     digests = input_digests([*inputs, *truths])
     digests |= {f"{path.parent.name}/{path.stem}": file_digest(path) for path in start}
     fit_and_write(trainer, _card(choices, low, scaling, digests), output, run)
@@ -83,15 +85,14 @@ def _mirror_images(samples: Samples, variables: tuple[str, ...]) -> str:
     return "mirror images: " + ", ".join(found)
 
 
-def _start_from(
-    path: Path, network: Network, choices: TrainStage, variables: tuple[str, ...], run: Run
-) -> None:
+def _start_from(path: Path, network: Network, choices: TrainStage, low: Series, run: Run) -> None:
     """Give a joint network a trained part, another one all weights, or a trained first layer."""
     if isinstance(network, NetworkJoint):
         _start_part(path, network)
         return
     if isinstance(choices.train, TrainFrom) and choices.train.start_file:
-        earlier, card = read_start(path, choices.train, choices.scale, len(variables))
+        counts = len(low.variables), len(low.predictors)
+        earlier, card = read_start(path, choices.train, choices.scale, *counts)
         network.load_state_dict(earlier.state_dict())
         run.say(f"starts from {path}, trained on {', '.join(card.variables)}")
         return
@@ -102,21 +103,23 @@ def _start_from(
 
 
 def read_start(
-    path: Path, train: TrainFrom, scale: int, num_variables: int
+    path: Path, train: TrainFrom, scale: int, num_variables: int, num_predictors: int
 ) -> tuple[Network, Card]:
     """The trained network that a training starts from, and its card.
 
     Raises
     ------
     ValueError
-        When the file holds none, or one of other layers, scale or number of variables.
+        When the file holds none, or one of other layers, scale or number of variables or, where
+        the network reads some, of predictors.
     """
     wanted = str(train.network)
     network, card = load_network(path, wanted[-2:])
     given = {"network": card.network, "variables": len(card.variables)}
     asked = {"network": wanted, "variables": num_variables}
     if wanted.endswith("2d"):
-        given["scale"], asked["scale"] = card.scale, scale
+        given |= {"scale": card.scale, "predictors": len(card.predictors)}
+        asked |= {"scale": scale, "predictors": num_predictors}
     for what, ours in asked.items():
         if given[what] != ours:
             raise ValueError(
@@ -154,7 +157,9 @@ def _trainer(
 ) -> Trainer:
     """An untrained network, the same on every rank, with its samples."""
     torch.manual_seed(choices.seed)
-    network = build_network(choices.train.network, len(high.variables), choices.scale)
+    network = build_network(
+        choices.train.network, len(high.variables), choices.scale, len(low.predictors)
+    )
     train, validation = (
         Samples(
             low.sets[name], high.sets[name], network.reach, scaling, low.geometry, low.mirror_signs
@@ -183,6 +188,7 @@ def _card(choices: TrainStage, low: Series, scaling: Scaling, digests: dict[str,
     return Card(
         network=choices.train.network,
         variables=low.variables,
+        predictors=low.predictors,
         units=low.units,
         scale=choices.scale,
         scaling_minimum=tuple(scaling.minimum.tolist()),

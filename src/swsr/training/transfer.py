@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from swsr.networks.build import Network
+
 FILTERS, WIDTH = 56, 5
 """Filters of the first layer, and points of each along lat and lon."""
 
@@ -38,19 +40,21 @@ def first_layer(network: nn.Module) -> nn.Conv2d:
     return layer
 
 
-def start_first_layer(network: nn.Module, trained: FirstLayer) -> None:
+def start_first_layer(network: Network, trained: FirstLayer) -> None:
     """Give a network the first layer of another.
 
     Of several variables each gets the filters divided by their number: where all have the same
-    values, the filters answer as they would to one channel. Without biases they are zero. A network
+    values, the filters answer as they would to one channel. Predictors after them keep their random
+    filters. Without biases they are zero. A network
     with a skip reads anomalies in units of 0.1: it gets the filters as they are, for structures of
     that size in the place of the whole range.
     """
     layer = first_layer(network)
     assert layer.bias is not None
-    variables = layer.weight.shape[1]
+    variables = layer.weight.shape[1] - network.reach.predictors
     with torch.no_grad():
-        layer.weight.copy_(trained.weight.expand_as(layer.weight) / variables)
+        of_variables = layer.weight[:, :variables]
+        of_variables.copy_(trained.weight.expand_as(of_variables) / variables)
         layer.bias.zero_() if trained.bias is None else layer.bias.copy_(trained.bias)
 
 

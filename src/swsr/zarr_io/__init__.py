@@ -11,6 +11,7 @@ a job that outlived its workflow can cause, write the same files.
 """
 
 from swsr.zarr_io.reading import (
+    PREDICTORS,
     Layout,
     chunk_frames,
     frames_at_once,
@@ -18,6 +19,7 @@ from swsr.zarr_io.reading import (
     is_manifest,
     is_netcdf_of_swsr,
     is_store_of_swsr,
+    mark_predictors,
     open_archive,
     open_frames,
     read_manifest,
@@ -28,6 +30,7 @@ from swsr.zarr_io.stored_frames import Cache, StoredFrames
 from swsr.zarr_io.writing import StoreWriter, fill_store, template_of, write_frames, write_netcdf
 
 __all__ = [
+    "PREDICTORS",
     "Cache",
     "Layout",
     "StoreWriter",
@@ -39,6 +42,7 @@ __all__ = [
     "is_manifest",
     "is_netcdf_of_swsr",
     "is_store_of_swsr",
+    "mark_predictors",
     "open_archive",
     "open_frames",
     "read_manifest",

@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import xarray as xr
 import zarr
+
+PREDICTORS = "predictors"
+"""Attribute of frames: names of the last variables, that networks read and nothing gives back."""
 
 TOGETHER_BYTES = 4 * 2**20
 """Of frames that are computed in one call: less, and the call takes longer than its work."""
@@ -18,10 +22,11 @@ def store_path(manifest: Path) -> Path:
     return manifest.with_suffix(".zarr")
 
 
-def open_frames(manifest: Path) -> xr.Dataset:
+def open_frames(manifest: Path, *, predictors: bool = False) -> xr.Dataset:
     """Open the frames that a manifest describes, lazily, with the chunks of the store.
 
-    Variables are in the order in which they were written.
+    Variables are in the order in which they were written. With `predictors` those of the store, if
+    it has some, follow on them, named by the attribute `predictors`.
 
     Raises
     ------
@@ -39,8 +44,16 @@ def open_frames(manifest: Path) -> xr.Dataset:
             f"{expected['files']} files of {expected['bytes']}: remove {manifest} and run again"
         )
     dataset = xr.open_zarr(store, consolidated=False, chunks={})
+    further = dataset.attrs.get(PREDICTORS, []) if predictors else []
     # A Zarr group lists its arrays in any order, another one at every opening; channels have one.
-    return dataset[dataset.attrs["variables"]]
+    return mark_predictors(dataset[dataset.attrs["variables"] + further], further)
+
+
+def mark_predictors(frames: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
+    """The same frames, with a note of which variables are predictors, or of none."""
+    marked = frames.copy(deep=False)
+    marked.attrs.pop(PREDICTORS, None)
+    return marked.assign_attrs({PREDICTORS: list(names)}) if names else marked
 
 
 def open_archive(path: Path) -> Any:

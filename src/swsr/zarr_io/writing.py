@@ -22,6 +22,7 @@ from swsr.communication import Communicator
 from swsr.provenance import COMMIT, packages
 from swsr.schema import DIMS
 from swsr.zarr_io.reading import (
+    PREDICTORS,
     TOGETHER_BYTES,
     Layout,
     inventory,
@@ -258,4 +259,6 @@ def _with_attributes(dataset: xr.Dataset, attributes: Mapping[str, Any]) -> xr.D
         # Whole numbers, of a smaller unit if need be: what is a fraction of the user's unit would
         # drift with each store that is made of another.
         plain["time"].encoding["dtype"] = "int64"
-    return plain.assign_attrs(attributes, variables=list(map(str, dataset.data_vars)))
+    predictors = dataset.attrs.get(PREDICTORS, [])
+    variables = [str(name) for name in dataset.data_vars if name not in predictors]
+    return plain.assign_attrs(attributes, variables=variables)
