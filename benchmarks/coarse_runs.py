@@ -1,9 +1,9 @@
-"""What do networks gain on coarse runs: trained on copies, and trained on coarse runs themselves?
+"""What do networks gain on coarse runs: trained on copies, on coarse runs, and with their winds?
 
 The embedded simulation on a fine and on a coarse grid, from the same initial states: two seeds
 train, a third tests. One 2D network is trained on bicubic copies of the fine runs, one on the
-coarse runs; both are applied to the coarse run of the third seed. PSNR by the time since the
-start, as both runs part from each other.
+coarse runs, one on those with their winds as predictors; all are applied to the coarse run of the
+third seed. PSNR by the time since the start, as both runs part from each other.
 
     python benchmarks/coarse_runs.py [--fine T85] [--coarse T42] [--frames 96]
 """
@@ -30,7 +30,7 @@ from swsr.zarr_io import open_frames
 SEEDS = {"train": [0, 1], "test": [10]}
 TIME_STEPS = {"T21": 30, "T42": 30, "T85": 15}
 STUDY = Path("results", "pairs")
-COPIES = STUDY / "experiments" / "copies"
+COPIES, WINDS = (STUDY / "experiments" / name for name in ("copies", "winds"))
 
 
 def simulated(folder: Path, grid: str, num_frames: int, spinup_days: float) -> dict[str, list[str]]:
@@ -54,7 +54,7 @@ def simulated(folder: Path, grid: str, num_frames: int, spinup_days: float) -> d
 
 
 def trained(folder: Path, config: dict[str, object]) -> None:
-    """Run the study of coarse runs, and beside it the experiment of copies."""
+    """Run the study of coarse runs, and beside it the experiments of copies and of winds."""
     (folder / "pairs.yaml").write_text(yaml.safe_dump(config))
     ranks = ["train_2d:tasks=1", "train_2d:communication=none"]
     subprocess.run(
@@ -96,7 +96,10 @@ def main() -> None:
                 "source": source,
                 "train_2d": {"epochs": given.epochs},
                 "methods": ["network_2d"],
-                "experiments": {"copies": {"source": {"coarse": None}}},
+                "experiments": {
+                    "copies": {"source": {"coarse": None}},
+                    "winds": {"source": {"predictors": ["u", "v"]}},
+                },
             },
         )
         study, crossed = folder / STUDY, folder / "crossed.json"
@@ -106,6 +109,9 @@ def main() -> None:
             "bicubic interpolation": study / "upscale" / "test_0.json",
             "2D network trained on copies": crossed,
             "2D network trained on coarse runs": study / "infer_2d" / "test_0.json",
+            "2D network trained on coarse runs and their winds": (
+                folder / WINDS / "infer_2d" / "test_0.json"
+            ),
         }
         rows = list(scores(compared, high))
     hours = np.array_split(np.arange(given.frames), 4)

@@ -24,11 +24,12 @@ _SCALE = 2
 
 @dataclass(frozen=True)
 class _Found:
-    """One variable that can be read, and how."""
+    """One variable that can be read, and how; `others` have its dims."""
 
     reading: Reading
     frames: xr.Dataset
     notes: dict[str, str]
+    others: list[str]
 
 
 def inspect(files: Sequence[Path], format: Format | None) -> str:
@@ -128,7 +129,11 @@ def _read(paths: list[Path], raw: xr.Dataset, plain: Reading) -> _Found:
         reading = reading.model_copy(update={"select": select | cuts})
         frames = open_files(paths, reading, sample)
     check_frames(frames, str(paths[0]))
-    return _Found(reading, frames, {"select": "; ".join(notes)} if notes else {})
+    others = [
+        str(name) for name, other in raw.data_vars.items()
+        if other.dims == variable.dims and other.dtype.kind in "iuf" and name != variable.name
+    ]  # fmt: skip
+    return _Found(reading, frames, {"select": "; ".join(notes)} if notes else {}, others)
 
 
 def _even(frames: xr.Dataset) -> dict[str, tuple[float, float]]:
@@ -192,3 +197,6 @@ def _section(use: _Found, train: list[str], test: list[str]) -> Iterator[str]:
             text = yaml.safe_dump({key: value}, default_flow_style=None, width=1000).strip()
             note = f" # {notes[key]}" if key in notes else ""
             yield from (f"  {line}" for line in (text + note).splitlines())
+        if key == "variables" and use.others:
+            named = yaml.safe_dump(use.others, default_flow_style=True, width=1000).strip()
+            yield f"  # predictors: {named} # some of these, to be read beside it"

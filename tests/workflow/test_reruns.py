@@ -33,6 +33,7 @@ RERUNS = {
     "study": ("other", CHAIN),
     "seed": (1, TRAININGS),
     "source.variables": (["depth"], FROM_EXTRACT),
+    "source.predictors": (["u", "v"], FROM_EXTRACT),
     "source.train": ([0, 5], CHAIN),
     "source.test": (
         [11],

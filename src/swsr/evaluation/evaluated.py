@@ -10,7 +10,7 @@ import xarray as xr
 
 from swsr.components import units_of
 from swsr.settings import INTERPOLATIONS
-from swsr.zarr_io import open_frames
+from swsr.zarr_io import PREDICTORS, open_frames
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,14 @@ class Evaluated:
     def open(self, method: str, series: str) -> xr.Dataset:
         """Frames of a method."""
         return open_frames(self.stores[f"{method}/{series}"])
+
+    @property
+    def predictors(self) -> list[str]:
+        """What 2D and joint networks read beside the variables."""
+        series = str(self.frames["series"].iloc[0])
+        return list(
+            open_frames(self.stores[f"low/{series}"], predictors=True).attrs.get(PREDICTORS, [])
+        )
 
     @property
     def best(self) -> str:

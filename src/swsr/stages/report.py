@@ -74,12 +74,16 @@ def _answer(found: Evaluated) -> dict[str, Any]:
         answer = f"No: the best is {label}, {best:.2f} dB, {best - base:+.2f} dB; {counts}."
     num_frames = found.frames.groupby("series")["frame"].nunique()
     where = ", ".join(f"{count} of {name}" for name, count in num_frames.items())
+    basis = f"Test frames: {where}. No network has seen them."
+    if found.predictors:
+        further = ", ".join(found.predictors)
+        basis += f" 2D and joint networks also read {further} at low resolution."
     return {
         "question": "Do the networks restore the frames better than bicubic interpolation?",
         "answer": answer,
         "good": best > base and "worse" not in known,
         "best": label,
-        "basis": f"Test frames: {where}. No network has seen them.",
+        "basis": basis,
         "result": _result_table(found, verdicts, found.units),
     }
 
