@@ -113,7 +113,7 @@ def standardise(
         raise ValueError(
             f"{origin}: no variable {missing[0]!r}; it holds {sorted(map(str, dataset.data_vars))}"
         )
-    chosen = _with_coordinates_of_dims(dataset[list(variables)])
+    chosen = _with_coordinates_of_dims(_fields(dataset, variables))
     guessed = chosen.cf.guess_coord_axis()
     names = _find_dims(guessed, dims, origin, advice)
     earth = {dim for dim in DIMS if dim not in dims and names[dim] in _on_earth(guessed, dim)}
@@ -163,8 +163,14 @@ def extra_dims(
 
     `standardise` refuses those that have more than one entry. Parameters and errors are as there.
     """
-    chosen = _with_coordinates_of_dims(dataset[list(variables)])
+    chosen = _with_coordinates_of_dims(_fields(dataset, variables))
     return _extra(chosen, _find_dims(chosen.cf.guess_coord_axis(), dims, origin, IN_CONFIG))
+
+
+def _fields(dataset: xr.Dataset, variables: tuple[str, ...]) -> xr.Dataset:
+    """Some variables, also those that attributes `coordinates` of others make coordinates."""
+    chosen = dataset[list(variables)]
+    return chosen.reset_coords([name for name in variables if name not in chosen.xindexes])
 
 
 def _extra(dataset: xr.Dataset, names: Mapping[str, str]) -> dict[str, int]:

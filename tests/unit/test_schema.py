@@ -195,6 +195,20 @@ def test_other_coordinates_do_not_go_on():
     xr.testing.assert_identical(standardise(foreign), standardise(frames))
 
 
+@pytest.mark.parametrize("is_coordinate", [False, True])
+def test_a_field_without_time_is_the_same_in_every_frame(is_coordinate):
+    frames = tiny_frames()
+    ground = frames["vorticity"].isel(time=3, drop=True)
+    given = frames.assign_coords(ground=ground) if is_coordinate else frames.assign(ground=ground)
+    names = ("vorticity", "ground")
+    found = schema.standardise(given, names, {}, "f.nc", constant=("ground",))
+    assert tuple(found.data_vars) == names
+    for frame in (0, 29):
+        np.testing.assert_array_equal(found["ground"][frame], ground)
+    with pytest.raises(ValueError, match=r"^f\.nc: variable 'ground' has no dim 'time'$"):
+        schema.standardise(given, names, {}, "f.nc")
+
+
 def test_named_dim_wins_over_a_scalar_of_that_name():
     frames = tiny_frames()
     foreign = frames.rename(time="step").assign_coords(time=np.datetime64("2000-01-01", "ns"))
