@@ -132,7 +132,7 @@ class SuperResolver:
             with_time(coarse[list(names)] if held else coarse, dims),
             names, dims, _ORIGIN, lon_order="counted on", advice=IN_SCRIPT,
             constant=self.card.predictors,
-        )  # fmt: skip
+        ).unify_chunks()  # fmt: skip
         if "time" not in frames.coords:
             frames = frames.assign_coords(time=np.arange(frames.sizes["time"]))
         unlike: list[str] = []

@@ -7,10 +7,12 @@ import dask
 import numpy as np
 import pytest
 import xarray as xr
-from tiny import REPOSITORY, run_swsr
+from tiny import REPOSITORY, run_swsr, tiny_frames
 
 from swsr.api import load
+from swsr.checkpoint import Card, save_network
 from swsr.geometry import Geometry
+from swsr.networks.build import build_network
 from swsr.resampling import bicubic
 from swsr.zarr_io import open_frames
 
@@ -117,6 +119,26 @@ def test_frames_of_another_meaning_are_refused(networks, coarse):
             load(networks[0])(coarse, **wrong)
     with pytest.raises(ValueError, match="DataArray: give a Dataset"):
         load(networks[0])(coarse["vorticity"])
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 30])
+def test_a_predictor_without_time_may_be_lazy_beside_frames_in_chunks(tmp_path, chunk):
+    card = Card(
+        network="subpixel_2d", variables=("vorticity",), predictors=("ground",), scale=2,
+        units=("s-1", "m"), scaling_minimum=(-1e-4, 0.0), scaling_maximum=(1e-4, 1.0),
+        spacing={"lat": 7.5, "lon": 7.5, "units": "degrees", "seconds": 3600.0},
+        settings={}, version={}, inputs={}, edges=("pole", "periodic"), vectors=(False, False),
+    )  # fmt: skip
+    path = tmp_path / "network.safetensors"
+    save_network(path, build_network("subpixel_2d", 1, 2, 1), card)
+    frames = tiny_frames()
+    ground = (abs(frames["vorticity"][0]) * 5e3).drop_vars("time").assign_attrs(units="m")
+    given = frames.assign(ground=ground)
+    wanted = load(path)(given)
+    assert list(wanted.data_vars) == ["vorticity"]
+    fine = load(path)(given.chunk(time=chunk))
+    assert fine.chunksizes["time"][0] == chunk
+    np.testing.assert_allclose(fine["vorticity"], wanted["vorticity"], rtol=0, atol=1e-10)
 
 
 def test_one_frame_with_its_time_as_a_scalar(networks, coarse):
