@@ -214,6 +214,14 @@ def test_order_of_keys_changes_nothing():
         assert Settings.from_mapping(turned).for_stage(stage).to_json() == one
 
 
+def test_settings_without_predictors_are_those_of_results_that_knew_none():
+    """So that results of earlier versions are not made again."""
+    for stage in ("extract", "apply"):
+        assert "predictors" not in settings().for_stage(stage).to_json()
+        of_two = settings(source={"predictors": ["u", "v"]}).for_stage(stage).to_json()
+        assert '"predictors": ["u", "v"]' in of_two
+
+
 def test_coarse_runs_are_read_as_the_fine_ones_but_for_ranges():
     """Their times and region are those of the fine frames."""
     reading = {"dims": {"lat": "y"}, "select": {"time": [0, 9], "level": 850}, "every": 2}

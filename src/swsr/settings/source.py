@@ -34,7 +34,8 @@ class Reading(Strict):
     """
 
     variables: tuple[str, ...] = Field(min_length=1)
-    predictors: tuple[str, ...]
+    # Written only where there are some: settings of results that had none stay as they were.
+    predictors: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
     format: Format | None
     dims: dict[Literal["time", "lat", "lon", "sample"], str]
     select: dict[str, tuple[Bound, Bound] | Bound]
@@ -46,7 +47,7 @@ class Reading(Strict):
     def plain(cls, variables: tuple[str, ...], **others: Any) -> Self:
         """All of some variables, as the files have them."""
         known: dict[str, Any] = {"format": None, "dims": {}, "select": {}, "every": 1, "units": {}}
-        return cls(variables=variables, **({"predictors": (), "periodic": None} | known | others))
+        return cls(variables=variables, periodic=None, **(known | others))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +68,10 @@ class Reading(Strict):
             )
         strange = sorted(set(self.units) - set(self.names))
         if strange:
-            raise ValueError(f"source.units names {strange[0]!r}, which source.variables does not")
+            raise ValueError(
+                f"source.units names {strange[0]!r}, which neither source.variables nor "
+                "source.predictors does"
+            )
         for dim, chosen in self.select.items():
             if isinstance(chosen, tuple) != (dim in RANGES):
                 wanted = "[first, last]" if dim in RANGES else "one value"
