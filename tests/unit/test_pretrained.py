@@ -199,6 +199,14 @@ def of_two_variables(path):
     save_network(path, build_network("skip_2d", 2, 2), card)
 
 
+def with_a_predictor(path):
+    limits = (0.0,) * 2, (1.0,) * 2
+    card = Card(
+        "skip_2d", ("u",), ("1", "m"), 2, *limits, {}, {}, {}, {}, predictors=("ground",)
+    )  # fmt: skip
+    save_network(path, build_network("skip_2d", 1, 2, 1), card)
+
+
 def few_filters(path):
     torch.save({"first.weight": torch.zeros(32, 1, 5, 5)}, path)
 
@@ -220,6 +228,7 @@ class Command:
         (two_layers, "several layers of 56 filters .* first.weight, ema.weight: leave one"),
         (not_finite, "first.weight has weights that are not finite"),
         (of_two_variables, "holds skip_2d of u, v: .* of one variable"),
+        (with_a_predictor, "holds skip_2d of u, ground: .* without predictors"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_clear_line(tmp_path, capsys, write, sentence):

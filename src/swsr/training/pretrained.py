@@ -85,10 +85,10 @@ def _is_ours(path: Path) -> bool:
 
 def _of_ours(path: Path) -> FirstLayer:
     network, card = load_network(path, "2d")
-    if len(card.variables) > 1 or card.network not in FSRCNN_STARTS:
+    if len(card.reads) > 1 or card.network not in FSRCNN_STARTS:
         raise ValueError(
-            f"{path}: holds {card.network} of {', '.join(card.variables)}: the first layer is "
-            f"taken from {', '.join(FSRCNN_STARTS)} of one variable"
+            f"{path}: holds {card.network} of {', '.join(card.reads)}: the first layer is "
+            f"taken from {', '.join(FSRCNN_STARTS)} of one variable, without predictors"
         )
     layer = first_layer(network)
     return FirstLayer(layer.weight.detach(), None if layer.bias is None else layer.bias.detach())
