@@ -101,11 +101,13 @@ def check_made(study, section, path):
 def layers(settings, section):
     """What a network must share with the one that it goes on from."""
     trained = "train_2d" if section == "pretrain_2d" else section
+    source = settings.source
     return {
         "network": getattr(settings, trained).network,
         "scale": settings.downscale.scale if trained == "train_2d" else 1,
-        "number of variables": len(settings.source.variables),
-        "number of predictors": len(settings.source.predictors) if trained == "train_2d" else 0,
+        # Pictures have brightness alone.
+        "number of variables": 1 if section == "pretrain_2d" else len(source.variables),
+        "number of predictors": len(source.predictors) if section == "train_2d" else 0,
     }
 
 
