@@ -25,9 +25,11 @@ _EDGES = {
 
 
 def describe(paths: list[Path], reading: Reading, frames: xr.Dataset) -> str:
-    """Format, variables, frames, time step, grid and edges of what `open_files` returned."""
-    variables = ", ".join(map(_variable, frames.data_vars.values()))
-    parts = [title(paths, reading), variables, series(frames), grid(frames)]
+    """Format, fields, frames, time step, grid and edges of what `open_files` returned."""
+    fields = [", ".join(_variable(frames[name]) for name in reading.variables)]
+    if reading.predictors:
+        fields.append("predictors " + ", ".join(_variable(frames[n]) for n in reading.predictors))
+    parts = [title(paths, reading), *fields, series(frames), grid(frames)]
     return "; ".join([*parts, edges(frames, reading)])
 
 
