@@ -117,22 +117,44 @@ def standardise(
     guessed = chosen.cf.guess_coord_axis()
     names = _find_dims(guessed, dims, origin, advice)
     earth = {dim for dim in DIMS if dim not in dims and names[dim] in _on_earth(guessed, dim)}
+    _check_dims(chosen, variables, names, origin, constant)
     # Only the coordinates of dims go on: others may have taken the names, or may vary in time.
     chosen = _without_extra(chosen.reset_coords(drop=True), names, origin, advice)
     chosen = rename_along(chosen, {name: dim for dim, name in names.items() if name != dim})
     for name in constant:
         if "time" not in chosen[name].dims:
             chosen[name] = chosen[name].expand_dims(time=chosen.sizes["time"])
-    for name in variables:
-        absent = [dim for dim in DIMS if dim not in chosen[name].dims]
-        if absent:
-            raise ValueError(f"{origin}: variable {name!r} has no dim {names[absent[0]]!r}")
     not_numbers = [name for name in variables if chosen[name].dtype.kind not in "iuf"]
     if not_numbers:
         kind = chosen[not_numbers[0]].dtype
         raise ValueError(f"{origin}: {not_numbers[0]!r} holds {kind}, not numbers")
     chosen = _in_degrees(chosen.transpose(*DIMS), names, earth, earth | set(dims), origin)
     return _ascending(_without_stale(chosen), origin, lon_order, advice)
+
+
+def _check_dims(
+    dataset: xr.Dataset,
+    variables: tuple[str, ...],
+    names: Mapping[str, str],
+    origin: str,
+    constant: tuple[str, ...],
+) -> None:
+    """Refuse variables on other points than the rest, and without time, but for those that may."""
+    for name in variables:
+        dims = dataset[name].dims
+        absent = [dim for dim in DIMS if names[dim] not in dims]
+        if absent == ["time"] and name in constant:
+            continue
+        if absent == ["time"]:
+            raise ValueError(
+                f"{origin}: variable {name!r} has no dim {names['time']!r}: only predictors may "
+                "be without"
+            )
+        if absent:
+            raise ValueError(
+                f"{origin}: variable {name!r} has no dim {names[absent[-1]]!r}, but dims "
+                f"{list(map(str, dims))}: write it to the points of the others first"
+            )
 
 
 def _without_stale(dataset: xr.Dataset) -> xr.Dataset:

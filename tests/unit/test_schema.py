@@ -205,8 +205,16 @@ def test_a_field_without_time_is_the_same_in_every_frame(is_coordinate):
     assert tuple(found.data_vars) == names
     for frame in (0, 29):
         np.testing.assert_array_equal(found["ground"][frame], ground)
-    with pytest.raises(ValueError, match=r"^f\.nc: variable 'ground' has no dim 'time'$"):
+    with pytest.raises(ValueError, match=r"^f\.nc: variable 'ground' has no dim 'time': only pre"):
         schema.standardise(given, names, {}, "f.nc")
+
+
+def test_a_field_on_other_points_is_named():
+    frames = tiny_frames()
+    east = frames["vorticity"].rename(lon="edge").assign_coords(edge=frames["lon"].values + 3.75)
+    given = frames.assign(u=east)
+    with pytest.raises(ValueError, match=r"'u' has no dim 'lon', but .*'edge'\]: write it"):
+        standardise(given, ("vorticity", "u"))
 
 
 def test_named_dim_wins_over_a_scalar_of_that_name():
