@@ -132,12 +132,12 @@ class SuperResolver:
             with_time(coarse[list(names)] if held else coarse, dims),
             names, dims, _ORIGIN, lon_order="counted on", advice=IN_SCRIPT,
             constant=self.card.predictors,
-        ).unify_chunks()  # fmt: skip
+        )  # fmt: skip
         if "time" not in frames.coords:
             frames = frames.assign_coords(time=np.arange(frames.sizes["time"]))
         unlike: list[str] = []
-        lazy = any(variable.chunks for variable in frames.data_vars.values())
-        frames = as_trained(frames, self.chains, periodic, _ORIGIN, unlike.append)
+        lazy = any(coarse[name].chunks for name in names)
+        frames = as_trained(frames.unify_chunks(), self.chains, periodic, _ORIGIN, unlike.append)
         if not lazy:
             frames = frames.compute()
             unlike += [f"{_ORIGIN}: {each}" for each in range_warnings(frames, self.card)]

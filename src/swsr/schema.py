@@ -99,8 +99,8 @@ def standardise(
     advice
         What errors say is to be done about dims.
     constant
-        Variables that may lack the dim of time, as heights of the ground do: they are the same in
-        every frame.
+        Variables that may lack the dim of time, as heights of the ground do: they get it, lazily,
+        the same in every frame.
 
     Raises
     ------
@@ -123,7 +123,8 @@ def standardise(
     chosen = rename_along(chosen, {name: dim for dim, name in names.items() if name != dim})
     for name in constant:
         if "time" not in chosen[name].dims:
-            chosen[name] = chosen[name].expand_dims(time=chosen.sizes["time"])
+            # As a dask array, which takes the memory of one frame however many there are.
+            chosen[name] = chosen[name].chunk().expand_dims(time=chosen.sizes["time"])
     not_numbers = [name for name in variables if chosen[name].dtype.kind not in "iuf"]
     if not_numbers:
         kind = chosen[not_numbers[0]].dtype

@@ -203,6 +203,7 @@ def test_a_field_without_time_is_the_same_in_every_frame(is_coordinate):
     names = ("vorticity", "ground")
     found = schema.standardise(given, names, {}, "f.nc", constant=("ground",))
     assert tuple(found.data_vars) == names
+    assert found["ground"].chunks  # in the memory of one frame
     for frame in (0, 29):
         np.testing.assert_array_equal(found["ground"][frame], ground)
     with pytest.raises(ValueError, match=r"^f\.nc: variable 'ground' has no dim 'time': only pre"):
