@@ -15,7 +15,7 @@ from swsr.frame_checks import check_frames
 from swsr.schema import DIMS
 from swsr.settings import SPREAD, Format, Reading
 from swsr.sources import describe
-from swsr.sources.files import format_of, open_files, unchosen_dims
+from swsr.sources.files import fits, format_of, open_files, unchosen_dims
 from swsr.sources.formats import TITLES, open_one
 
 _SCALE = 2
@@ -24,7 +24,7 @@ _SCALE = 2
 
 @dataclass(frozen=True)
 class _Found:
-    """One variable that can be read, and how; `others` have its dims."""
+    """One variable that can be read, and how; `others` can be read beside it."""
 
     reading: Reading
     frames: xr.Dataset
@@ -99,8 +99,7 @@ def _first_readable(paths: list[Path], raw: xr.Dataset, plain: Reading) -> _Foun
     first_error = None
 
     def place(name: str) -> tuple[bool, bool, int]:
-        of = name.removesuffix(SPREAD)
-        return of != name and of in raw, not is_vorticity(raw[name]), -raw[name].ndim
+        return _is_spread(name, raw), not is_vorticity(raw[name]), -raw[name].ndim
 
     for name in sorted(numbers, key=place):
         try:
@@ -129,11 +128,29 @@ def _read(paths: list[Path], raw: xr.Dataset, plain: Reading) -> _Found:
         reading = reading.model_copy(update={"select": select | cuts})
         frames = open_files(paths, reading, sample)
     check_frames(frames, str(paths[0]))
-    others = [
-        str(name) for name, other in raw.data_vars.items()
-        if other.dims == variable.dims and other.dtype.kind in "iuf" and name != variable.name
-    ]  # fmt: skip
+    others = _others(raw, reading, sample, str(paths[0]))
     return _Found(reading, frames, {"select": "; ".join(notes)} if notes else {}, others)
+
+
+def _is_spread(name: str, raw: xr.Dataset) -> bool:
+    of = name.removesuffix(SPREAD)
+    return of != name and of in raw
+
+
+def _others(raw: xr.Dataset, reading: Reading, sample: int | None, origin: str) -> list[str]:
+    """Further fields on the points of the variable, with time or without, but for spreads."""
+    [variable] = reading.variables
+    names = [
+        str(name)
+        for name, field in raw.data_vars.items()
+        if name != variable and set(field.dims) <= set(raw[variable].dims)
+    ]
+    return [
+        name
+        for name in names
+        if not _is_spread(name, raw)
+        and fits(raw, reading.model_copy(update={"predictors": (name,)}), sample, origin)
+    ]
 
 
 def _even(frames: xr.Dataset) -> dict[str, tuple[float, float]]:

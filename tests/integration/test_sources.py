@@ -387,6 +387,16 @@ def test_inspect_proposes_no_spread_of_an_ensemble(folder, capsys):
     assert inspected(capsys, "alone.nc")["variables"] == ["depth_spread"]
 
 
+def test_inspect_proposes_predictors_that_extract_reads(folder, capsys):
+    """With time or without, on the points of the variable; no spreads, masks and profiles."""
+    frames = tiny_frames(8, variables=("vorticity", "u", "u_spread"))
+    ground = frames["u"].isel(time=0, drop=True)
+    frames = frames.assign(ground=ground, mask=ground > 0, profile=ground.isel(lon=0, drop=True))
+    frames.to_netcdf("run.nc")
+    assert main(["inspect", "run.nc"]) == 0
+    assert "  # predictors: [u, ground] # some of these" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", documented())
 def test_documentation_shows_what_inspect_prints(tmp_path, name):
     """And `test_inspect_paste_extract` runs it; `python tests/documented.py` writes it anew."""

@@ -126,6 +126,16 @@ def unchosen_dims(
     return {dim: size for dim, size in sizes.items() if size > 1}
 
 
+def fits(dataset: xr.Dataset, reading: Reading, sample: int | None, origin: str) -> bool:
+    """Whether `open_files` would take a file; the rest is as for `unchosen_dims`."""
+    try:
+        chosen = _chosen(dataset, reading, sample, origin, may_lack=False, advice=IN_CONFIG)
+        _canonical(chosen, reading, origin, may_lack=False, advice=IN_CONFIG)
+    except ValueError:
+        return False
+    return True
+
+
 def _dims(reading: Reading) -> dict[str, str]:
     return {str(dim): name for dim, name in reading.dims.items()}
 
