@@ -140,8 +140,13 @@ def _check_dims(
     origin: str,
     constant: tuple[str, ...],
 ) -> None:
-    """Refuse variables on other points than the rest, and without time, but for those that may."""
+    """Refuse names of dims, and variables on other points than the rest or without time."""
     for name in variables:
+        if name in DIMS:
+            raise ValueError(
+                f"{origin}: variable {name!r} has the name of a dim of frames: rename it in the "
+                "file first"
+            )
         dims = dataset[name].dims
         absent = [dim for dim in DIMS if names[dim] not in dims]
         if absent == ["time"] and name in constant:

@@ -210,6 +210,14 @@ def test_a_field_without_time_is_the_same_in_every_frame(is_coordinate):
         schema.standardise(given, names, {}, "f.nc")
 
 
+@pytest.mark.parametrize("name", ["time", "lat"])
+def test_a_field_with_the_name_of_a_dim_is_refused(name):
+    plane = tiny_frames().drop_attrs().rename(time="t", lat="y", lon="x")
+    given = plane.assign({name: plane["vorticity"][0]})
+    with pytest.raises(ValueError, match=rf"^f\.nc: variable '{name}' has the name of a dim"):
+        schema.standardise(given, ("vorticity", name), {}, "f.nc", constant=(name,))
+
+
 def test_a_field_on_other_points_is_named():
     frames = tiny_frames()
     east = frames["vorticity"].rename(lon="edge").assign_coords(edge=frames["lon"].values + 3.75)
