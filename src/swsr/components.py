@@ -42,7 +42,9 @@ _NAMES = {
 _NOT_LINEAR = re.compile("square|variance|standard[ _]deviation|magnitude|speed")
 """In titles of what changes its sign with nothing."""
 
-_TURNING = re.compile("vorticity|stream[ _]?function")
+_TURNING = re.compile("vorticity|stream[ _]?function|coriolis(?!.*cosine)")
+"""In titles of what tells how a flow turns, or the planet: with its latitude's sine."""
+
 _TURNING_NAMES = ("vo", "vor", "vort", "zeta", "pv", "strf")
 
 METRES = ("m", "metre", "metres", "meter", "meters")
@@ -61,7 +63,8 @@ def is_component(variable: xr.DataArray) -> bool:
 
 def is_vorticity(variable: xr.DataArray) -> bool:
     """Whether a variable tells how the flow turns in the plane: vorticity, or a stream function."""
-    return _turns(variable) and not is_component(variable)
+    planet = "coriolis" in f"{variable.name} {variable.attrs}".lower()
+    return _turns(variable) and not is_component(variable) and not planet
 
 
 def mirror_signs(variable: xr.DataArray) -> tuple[int, int]:

@@ -66,6 +66,9 @@ def variable(name="any", **attributes):
         ("X", {"long_name": "Relative Vorticity"}, (-1, -1)),
         ("X", {"long_name": "stream function"}, (-1, -1)),
         ("vo", {"standard_name": "atmosphere_relative_vorticity"}, (-1, -1)),
+        ("f", {"standard_name": "coriolis_parameter"}, (-1, -1)),
+        ("F", {"long_name": "Coriolis sine latitude term"}, (-1, -1)),
+        ("E", {"long_name": "Coriolis cosine latitude term"}, (1, 1)),
         ("vo", {"standard_name": "unknown"}, (-1, -1)),
         ("vo", {"standard_name": "northward_sea_water_velocity"}, (-1, 1)),
         ("chi", {"standard_name": "atmosphere_horizontal_streamfunction"}, (-1, -1)),
@@ -112,6 +115,7 @@ def test_the_image_of_a_flow_has_the_image_of_its_vorticity_and_divergence():
 def test_only_what_turns_is_vorticity():
     assert is_vorticity(variable("potential_vorticity"))
     assert not is_vorticity(variable("voltage"))
+    assert not is_vorticity(variable("f", standard_name="coriolis_parameter"))
     assert not is_vorticity(variable("vorticity_0", component_along="lat"))
     assert not is_vorticity(variable("vo", standard_name="northward_sea_water_velocity"))
 
