@@ -75,7 +75,7 @@ def _answer(found: Evaluated) -> dict[str, Any]:
     num_frames = found.frames.groupby("series")["frame"].nunique()
     where = ", ".join(f"{count} of {name}" for name, count in num_frames.items())
     basis = f"Test frames: {where}. No network has seen them."
-    if found.predictors:
+    if found.predictors and found.networks - {"network_3d_raw"}:
         further = ", ".join(found.predictors)
         basis += f" 2D and joint networks also read {further} at low resolution."
     return {
