@@ -1,5 +1,7 @@
 """The joint network against the same layers one after the other, frame by frame."""
 
+from itertools import product
+
 import pytest
 import torch
 from torch import nn
@@ -10,10 +12,10 @@ from swsr.networks.joint import pack_frames
 NAMES = ("study_joint", "skip_joint", "study_3d_first_joint", "skip_3d_first_joint")
 
 
-def network_of(name, scale=2, variables=1):
+def network_of(name, scale=2, variables=1, predictors=0):
     """A joint network, no layer of which is zero, as those of skips are before training."""
     torch.manual_seed(3)
-    network = build_network(name, variables, scale).double()
+    network = build_network(name, variables, scale, predictors).double()
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d):
             nn.init.normal_(layer.weight, std=0.1)
@@ -54,11 +56,13 @@ def test_packing_is_that_of_a_loop():
     torch.testing.assert_close(pack_frames(frames), torch.stack(packs), atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "predictors"), [*product(NAMES, [0]), ("study_joint", 2), ("skip_joint", 2)]
+)
 @pytest.mark.parametrize("num_frames", [5, 7])
-def test_result_and_gradients_are_those_of_the_separate_networks(name, num_frames):
-    network = network_of(name)
-    frames = frames_for(network, num_frames)
+def test_result_and_gradients_are_those_of_the_separate_networks(name, predictors, num_frames):
+    network = network_of(name, predictors=predictors)
+    frames = frames_for(network, num_frames, variables=1 + predictors)
     found = {}
     for label, compute in (("joint", network), ("apart", lambda f: separately(network, f))):
         result = compute(frames)

@@ -12,6 +12,8 @@ from swsr.resampling import bicubic
 from swsr.settings import LATITUDES_READ
 
 NAMES_2D = ["study_2d", "skip_2d", "subpixel_2d", "srcnn_2d", "fsrcnn_2d", "edsr_2d"]
+READERS = [*NAMES_2D, "study_joint", "skip_joint"]
+"""Networks that may read predictors."""
 # The study's own table, channels last: (frames, lat, lon, channels), parameters.
 STUDY_3D = [
     ((5, 318, 640, 32), 2432),
@@ -107,6 +109,54 @@ def test_untrained_skip_networks_are_the_interpolation_and_the_centre_frame():
         extended = globe.extend(frames, network.reach.margin, network.reach.margin)
         samples = torch.from_numpy(packs(extended, network.reach.num_frames).copy())
         np.testing.assert_allclose(network(samples).detach(), expected, atol=3e-6)
+
+
+def frames_for(network, channels):
+    """For an output of a few points."""
+    beyond = 2 * network.reach.margin
+    frames = [network.reach.num_frames] if network.reach.num_frames > 1 else []
+    return torch.rand(2, channels, *frames, 7 + beyond, 9 + beyond)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3])
+@pytest.mark.parametrize("name", READERS)
+def test_predictors_are_read_by_the_first_layer_alone_and_not_given(name, scale):
+    """Each by filters of its own; there are no other weights more."""
+    torch.manual_seed(0)
+    plain, network = (build_network(name, 2, scale, predictors) for predictors in (0, 3))
+    assert (plain.reach.predictors, network.reach.predictors) == (0, 3)
+    before = {key: weight.shape for key, weight in plain.named_parameters()}
+    wider = {key for key, weight in network.named_parameters() if weight.shape != before.pop(key)}
+    assert not before
+    [first] = wider
+    filters, of_variables = network.get_parameter(first), plain.get_parameter(first)
+    assert filters.shape == (len(of_variables), 2 + 3, *of_variables.shape[2:])
+    for parameter in network.parameters():  # zeros in the last layer would let no gradient through
+        nn.init.normal_(parameter, std=0.1)
+    frames = frames_for(network, 2 + 3)
+    output = network(frames)
+    assert output.shape == plain(frames[:, :2]).shape
+    output.square().sum().backward()
+    assert (filters.grad.abs().amax(dim=(0, 2, 3)) > 0).all()
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3])
+@pytest.mark.parametrize("name", ["skip_2d", "subpixel_2d", "skip_joint"])
+def test_untrained_skip_networks_are_the_same_interpolation_whatever_the_predictors(name, scale):
+    plain, network = (build_network(name, 2, scale, predictors) for predictors in (0, 3))
+    frames = frames_for(network, 2 + 3)
+    wanted = plain(frames[:, :2])
+    for size in (1.0, 1e4):
+        frames[:, 2:] *= size
+        assert torch.equal(network(frames), wanted)
+
+
+@pytest.mark.parametrize(
+    "name", ["study_3d", "skip_3d", "fusion_3d", "study_3d_first_joint", "skip_3d_first_joint"]
+)
+def test_networks_that_begin_with_3d_layers_read_no_predictors(name):
+    with pytest.raises(ValueError, match=f"{name} reads no predictors"):
+        build_network(name, 1, 2, 1)
 
 
 def test_layers_in_bfloat16_leave_skips_whole_and_gradients_nearly():
