@@ -39,15 +39,20 @@ def random_series(num_frames, scale, seed):
 @pytest.mark.parametrize("augmentation", ["none", "mirror"])
 @pytest.mark.parametrize("patch_points", [None, 8])
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=lambda geometry: geometry.lat)
-@pytest.mark.parametrize("name", ["study_2d", "skip_2d", "study_3d", "fusion_3d", "skip_joint"])
+@pytest.mark.parametrize(
+    ("name", "predictors"),
+    [("study_2d", 0), ("skip_2d", 0), ("study_3d", 0), ("fusion_3d", 0), ("skip_joint", 0),
+     ("skip_2d", 1), ("skip_joint", 1)],
+)  # fmt: skip
 def test_batches_cut_from_resident_frames_are_those_cut_one_by_one(
-    name, geometry, patch_points, augmentation
+    name, predictors, geometry, patch_points, augmentation
 ):
-    network = build_network(name, 2, 2)
+    kept = slice(2 - predictors)
+    network = build_network(name, kept.stop, 2, predictors)
     scale = network.reach.scale
     samples = Samples(
         (random_series(7, 1, 0), random_series(6, 1, 1)),
-        (random_series(7, scale, 2), random_series(6, scale, 3)),
+        (random_series(7, scale, 2)[:, kept], random_series(6, scale, 3)[:, kept]),
         network.reach, Scaling(np.array([-3.0, -4.0]), np.array([3.0, 5.0])), geometry,
         ((-1, -1), (-1, 1)),
     )  # fmt: skip

@@ -26,13 +26,17 @@ BOX = Geometry("edge", "edge")
 AS_IS = Scaling(np.zeros(1), np.ones(1))
 
 
-@pytest.fixture
-def network(request):
+def network_of(name, predictors=0):
     torch.manual_seed(0)
-    network = build_network(request.param, 1, 2).eval()
+    network = build_network(name, 1, 2, predictors).eval()
     for parameter in network.parameters():  # no zeros: every layer must show in the result
         nn.init.normal_(parameter, std=0.1)
     return network
+
+
+@pytest.fixture
+def network(request):
+    return network_of(request.param)
 
 
 def infer(network, frames, geometry, window_points=512):
@@ -48,6 +52,19 @@ def test_result_does_not_depend_on_the_window(network, window_points):
     frames = np.random.default_rng(0).random((6, 1, 24, 40), dtype="float32")
     whole = infer(network, frames, GLOBE)
     parts = infer(network, frames, GLOBE, window_points)
+    assert whole.std() > 1e-3
+    np.testing.assert_allclose(parts, whole, atol=1e-5 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize(
+    "name", ["study_2d", "skip_2d", "subpixel_2d", *BASELINES, "study_joint", "skip_joint"]
+)
+def test_windows_of_frames_with_predictors_give_what_whole_frames_give(name):
+    network = network_of(name, predictors=2)
+    winds = replace(GLOBE, vectors=(False, True, False))
+    frames = np.random.default_rng(0).random((6, 3, 24, 40), dtype="float32")
+    whole, parts = (infer(network, frames, winds, points) for points in (512, 9))
+    assert whole.shape[1] == 1
     assert whole.std() > 1e-3
     np.testing.assert_allclose(parts, whole, atol=1e-5 * np.abs(whole).max())
 
@@ -231,6 +248,28 @@ def test_frames_of_another_grid_are_refused():
         Samples((series(9, 1, 0),), (series(9, 3, 0),), reach, AS_IS, GLOBE, SCALARS)
 
 
+def test_truth_lacks_predictors_and_those_that_are_components_change_sign_across_a_pole():
+    """Each channel is scaled by its own limits."""
+    reach = build_network("skip_2d", 1, 2, 2).reach
+    random = np.random.default_rng(0)
+    low, high = (
+        random.random((3, channels, 12 * scale, 16 * scale), dtype="float32")
+        for channels, scale in ((3, 1), (1, 2))
+    )
+    scaling = Scaling(np.array([-1.0, -2.0, -3.0]), np.array([2.0, 2.0, 1.0]))
+    geometry = replace(GLOBE, vectors=(False, True, False))
+    signs = ((-1, -1), (1, -1), (1, 1))  # vorticity, u, depth
+    given, truth = Samples((low,), (high,), reach, scaling, geometry, signs).whole([1])
+    np.testing.assert_allclose(truth, (high[1:2] + 1) / 3, atol=1e-6)
+    margin = reach.margin
+    beyond = given[0, :, margin - 1, margin:-margin]
+    for channel, (sign, low_limit, span) in enumerate(((1, -1, 3), (-1, -2, 4), (1, -3, 4))):
+        opposite = np.roll(low[1, channel, 0], 8)
+        np.testing.assert_allclose(beyond[channel], (sign * opposite - low_limit) / span, atol=1e-6)
+    with pytest.raises(ValueError, match="do not fit truth"):
+        Samples((low,), (np.repeat(high, 3, axis=1),), reach, scaling, geometry, signs)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
 def test_shares_cover_everything_and_differ_by_one_at_most(size):
     shares = []
@@ -244,19 +283,19 @@ def test_shares_cover_everything_and_differ_by_one_at_most(size):
 
 @pytest.mark.parametrize("geometry", [GLOBE, BOX, Geometry("periodic", "periodic")])
 @pytest.mark.parametrize(
-    ("name", "scale"),
-    [("study_2d", 2), ("skip_2d", 3), ("study_3d", 1), ("fusion_3d", 1), ("skip_joint", 2),
-     ("skip_3d_first_joint", 3)],
+    ("name", "scale", "predictors"),
+    [("study_2d", 2, 0), ("skip_2d", 3, 0), ("study_3d", 1, 0), ("fusion_3d", 1, 0),
+     ("skip_joint", 2, 0), ("skip_3d_first_joint", 3, 0), ("skip_2d", 3, 2), ("skip_joint", 2, 1)],
 )  # fmt: skip
-def test_mirrored_patches_are_patches_of_mirrored_frames(name, scale, geometry):
+def test_mirrored_patches_are_patches_of_mirrored_frames(name, scale, predictors, geometry):
     geometry = replace(geometry, vectors=(False, True, True))
     signs = ((-1, -1), (1, -1), (-1, 1))  # vorticity, u, v
-    reach = build_network(name, 3, scale).reach
+    reach = build_network(name, 3 - predictors, scale, predictors).reach
     scaling = Scaling(np.array([-4.0, -5.0, -4.5]), np.array([5.0, 4.0, 5.0]))
     random = np.random.default_rng(0)
     low, high = (
-        random.normal(size=(6, 3, 16 * scale, 20 * scale)).astype("float32")
-        for scale in (1, reach.scale)
+        random.normal(size=(6, channels, 16 * scale, 20 * scale)).astype("float32")
+        for channels, scale in ((3, 1), (3 - predictors, reach.scale))
     )
     samples = Samples((low,), (high,), reach, scaling, geometry, signs)
     drawn = settings(patch_points=8, patches_per_frame=20, augmentation="mirror")
@@ -265,7 +304,9 @@ def test_mirrored_patches_are_patches_of_mirrored_frames(name, scale, geometry):
     for patch in patches:
         axes = [axis for axis, mirrored in zip((-2, -1), patch.mirrored, strict=True) if mirrored]
         changed = np.array(signs)[:, axes].prod(axis=1)[:, None, None].astype("float32")
-        worlds = ((np.flip(frames, axes) * changed,) for frames in (low, high))
+        worlds = (
+            (np.flip(frames, axes) * changed[: frames.shape[1]],) for frames in (low, high)
+        )
         size = {"top": 16, "left": 20}
         there = {
             side: size[side] - getattr(patch, side) - 8
