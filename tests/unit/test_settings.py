@@ -84,6 +84,28 @@ def paired(train, test, reading=(), **sections):
         ({"source": {"format": "excel"}}, "source.format is 'excel'"),
         ({"source": {"periodic": ["time"]}}, "source.periodic.0 is 'time'"),
         ({"source": {"variables": ["divergence"]}}, "divergence, which needs simulate.time_step"),
+        ({"source": {"predictors": ["u", "u"]}}, "source.predictors names a variable twice"),
+        (
+            {"source": {"predictors": ["u", "vorticity"]}},
+            "source.predictors names 'vorticity', which source.variables names too",
+        ),
+        ({"source": {"predictors": ["vo"]}}, "source.predictors: the simulation has no 'vo'"),
+        (
+            {"source": {"predictors": ["divergence"]}},
+            "source.predictors name divergence, which needs simulate.time_step",
+        ),
+        (
+            {"source": {"predictors": ["u"], "units": {"v": "m s-1"}}},
+            "source.units names 'v'",
+        ),
+        (
+            {
+                "source": {"predictors": ["u"]},
+                "methods": ["joint"],
+                "train_joint": {"network": "skip_3d_first_joint"},
+            },
+            "train_joint.network skip_3d_first_joint begins with a 3D network, which reads no",
+        ),
         ({"methods": ["spectral"]}, "methods name no network"),
         (
             {"methods": ["spectral", "network_2d"], "source": {"select": {"lat": [0, 90]}}},
@@ -187,6 +209,23 @@ def test_networks_that_keep_all_points_may_be_made_consistent(network):
     """The refusal of `study_3d` names these."""
     asked = settings(train_3d={"network": network}, apply=CONSISTENT, methods=["constrained_3d"])
     assert asked.train_3d.network == network
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"source": {"predictors": ["u"], "units": {"u": "km h-1"}}},
+        {"source": {"predictors": ["divergence"]}, "simulate": {"time_step_minutes": 5}},
+        {"source": {"predictors": ["u"]}, "train_joint": {"network": "skip_3d_first_joint"}},
+        {"source": {"predictors": ["u"]}, "methods": ["joint"]},
+        {"source": FILES | {"train": ["a.nc"], "predictors": ["heights"]}},
+    ],
+)
+def test_predictors_that_some_network_reads_are_accepted(sections):
+    """A joint network that reads none is no matter where no method asks for it."""
+    asked = settings(**sections)
+    assert asked.source.names == ("vorticity", *sections["source"]["predictors"])
+    assert asked.for_stage("extract").predictors == asked.source.predictors
 
 
 def test_missing_key_is_named():

@@ -304,9 +304,7 @@ def test_mirrored_patches_are_patches_of_mirrored_frames(name, scale, predictors
     for patch in patches:
         axes = [axis for axis, mirrored in zip((-2, -1), patch.mirrored, strict=True) if mirrored]
         changed = np.array(signs)[:, axes].prod(axis=1)[:, None, None].astype("float32")
-        worlds = (
-            (np.flip(frames, axes) * changed[: frames.shape[1]],) for frames in (low, high)
-        )
+        worlds = ((np.flip(frames, axes) * changed[: frames.shape[1]],) for frames in (low, high))
         size = {"top": 16, "left": 20}
         there = {
             side: size[side] - getattr(patch, side) - 8
