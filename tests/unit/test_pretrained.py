@@ -23,7 +23,7 @@ from swsr.networks.build import build_network
 from swsr.resampling.bicubic import resize
 from swsr.training.caffe import _network_class, read_blobs
 from swsr.training.pretrained import read_first_layer
-from swsr.training.transfer import parameter_groups, start_first_layer
+from swsr.training.transfer import FirstLayer, parameter_groups, start_first_layer
 
 random = np.random.default_rng(0)
 PICTURE = random.random((12, 17)).astype("float32")
@@ -177,6 +177,19 @@ def test_network_of_ours_gives_its_first_layer(tmp_path):
     layer = read_first_layer(tmp_path / "network.safetensors")
     assert torch.equal(layer.weight, network.layers[0].weight)
     assert torch.equal(layer.bias, network.layers[0].bias)
+
+
+def test_predictors_keep_their_random_filters():
+    """And variables get those of the file, as without predictors."""
+    torch.manual_seed(0)
+    network = build_network("skip_2d", 2, 2, 3)
+    before = network.layers[0].weight.detach().clone()
+    start_first_layer(network, FirstLayer(tensor(FILTERS)[:, None], tensor(BIASES)))
+    weight, picture = network.layers[0].weight.detach(), tensor(PICTURE)
+    assert torch.equal(weight[:, 2:], before[:, 2:])
+    nothing = torch.zeros(3, *picture.shape)
+    given = torch.cat([torch.stack([picture] * 2), nothing])[None]
+    np.testing.assert_allclose(network.layers[0](given)[0].detach(), answers(), atol=1e-4)
 
 
 def test_layer_without_biases_starts_from_none(tmp_path):
