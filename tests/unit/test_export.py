@@ -28,40 +28,55 @@ def card(name, scale=2, variables=("vorticity", "depth")):
     )  # fmt: skip
 
 
-def trained(name, scale):
+def reading_more(card):
+    """Of a network that reads the wind, and heights in km, too."""
+    return replace(
+        card, predictors=("u", "ground"), units=(*card.units, "m s-1", "km"),
+        scaling_minimum=(*card.scaling_minimum, -30.0, 0.0),
+        scaling_maximum=(*card.scaling_maximum, 50.0, 4.0),
+    )  # fmt: skip
+
+
+def trained(name, scale, predictors=0):
     """A network whose every layer has something to say."""
     torch.manual_seed(0)
-    network = build_network(name, 2, scale)
+    network = build_network(name, 2, scale, predictors)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     return network.eval()
 
 
 @pytest.mark.parametrize(
-    ("name", "scale"),
-    [("study_2d", 2), ("skip_2d", 2), ("skip_2d", 3), ("study_3d", 1), ("skip_3d", 1),
-     ("srcnn_2d", 2), ("fsrcnn_2d", 2), ("edsr_2d", 3), ("skip_joint", 2),
-     ("subpixel_2d", 2), ("subpixel_2d", 3), ("fusion_3d", 1)],
+    ("name", "scale", "predictors"),
+    [("study_2d", 2, 0), ("skip_2d", 2, 0), ("skip_2d", 3, 0), ("study_3d", 1, 0),
+     ("skip_3d", 1, 0), ("srcnn_2d", 2, 0), ("fsrcnn_2d", 2, 0), ("edsr_2d", 3, 0),
+     ("skip_joint", 2, 0), ("subpixel_2d", 2, 0), ("subpixel_2d", 3, 0), ("fusion_3d", 1, 0),
+     ("skip_2d", 2, 2), ("skip_joint", 2, 2)],
 )  # fmt: skip
-def test_onnx_runtime_agrees_with_torch(name, scale, tmp_path):
+def test_onnx_runtime_agrees_with_torch(name, scale, predictors, tmp_path):
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     pytest.importorskip("onnxscript", reason="onnxscript is not installed")
-    network, of_network = trained(name, scale), card(name, scale)
+    network, of_network = trained(name, scale, predictors), card(name, scale)
+    of_network = reading_more(of_network) if predictors else of_network
     save_network(tmp_path / "network.safetensors", network, of_network)
     said = export(tmp_path / "network.safetensors", tmp_path / "network.onnx")
     assert f"{network.reach.margin} points more" in said
+    assert f"of {', '.join(of_network.reads)} in {', '.join(of_network.units)};" in said
     session = runtime.InferenceSession(tmp_path / "network.onnx")
     # Other sizes than it was exported with.
     frames = example(network, of_network, points=33)[:1, ..., :29]
     with torch.no_grad():
         expected = PhysicalNetwork(network, of_network)(frames).numpy()
     (found,) = session.run(None, {"frames": frames.numpy()})
+    assert found.shape == expected.shape
     for channel, span in enumerate((4e-4, 2000)):
         difference = np.abs(found[:, channel] - expected[:, channel]).max()
         assert difference < 2e-5 * span
         assert expected[:, channel].std() > 1e-3 * span
     metadata = session.get_modelmeta().custom_metadata_map
-    assert json.loads(metadata["swsr"])["variables"] == ["vorticity", "depth"]
+    told = json.loads(metadata["swsr"])
+    assert told["variables"] == ["vorticity", "depth"]
+    assert told["predictors"] == list(of_network.predictors)
     assert int(metadata["margin"]) == network.reach.margin
 
 
@@ -74,6 +89,20 @@ def test_physical_network_scales_before_and_after():
         expected = of_network.scaling.to_physical(network(unit).numpy())
     for channel, span in enumerate((4e-4, 2000)):
         assert np.abs(found[:, channel] - expected[:, channel]).max() < 1e-5 * span
+
+
+def test_physical_network_scales_what_it_reads_and_what_it_gives_by_their_own_limits():
+    network, of_network = trained("skip_2d", 2, 2), reading_more(card("skip_2d"))
+    frames = example(network, of_network)
+    assert frames.shape[1] == 4
+    low = np.array([-1e-4, 9000, -30, 0]).reshape(4, 1, 1)
+    span = np.array([4e-4, 2000, 80, 4]).reshape(4, 1, 1)
+    with torch.no_grad():
+        found = PhysicalNetwork(network, of_network)(frames).numpy()
+        unit = torch.from_numpy(((frames.numpy() - low) / span).astype("float32"))
+        expected = network(unit).numpy() * span[:2] + low[:2]
+    assert 0 <= unit.min() < 0.01 < 0.99 < unit.max() <= 1
+    assert (np.abs(found - expected).max(axis=(0, 2, 3)) < 1e-5 * span[:2, 0, 0]).all()
 
 
 def test_card_says_what_it_was_trained_on_and_what_it_is_worth():
@@ -120,6 +149,19 @@ def test_card_says_what_its_input_was(network, more, train, words, others):
     page = model_card(replace(described, settings=settings, **more), metrics)
     assert words in page
     assert others not in page
+
+
+def test_card_names_predictors_and_their_ranges():
+    scores = {"mse": 1e-4, "psnr": 40.0, "ssim": 0.99}
+    parts = {"train": scores, "validation": scores}
+    metrics = {"epochs": 12, "parameters": 9, "before": parts, "after": parts}
+    plain, more = (
+        model_card(each, metrics) for each in (card("skip_2d"), reading_more(card("skip_2d")))
+    )
+    told = "It reads u, ground beside the variables that it gives"
+    for words in (told, "| u | m s-1 | -30 | 50 |", "| ground | km | 0 | 4 |"):
+        assert words in more
+    assert "It reads" not in plain
 
 
 def test_missing_package_is_one_line_and_leaves_no_file(tmp_path, monkeypatch):
