@@ -63,7 +63,7 @@ def stage_settings(folder: Path, stage: str, **sections) -> Path:
 
 
 def make_stores(
-    folder: Path, frames: xr.Dataset, chunk_frames=4, scale=2, **choices
+    folder: Path, frames: xr.Dataset, chunk_frames=4, scale=2, predictors=(), **choices
 ) -> tuple[Path, Path]:
     """Manifests of the low-resolution and of the high-resolution store of frames.
 
@@ -72,7 +72,10 @@ def make_stores(
     folder.mkdir(parents=True, exist_ok=True)
     frames.to_netcdf(folder / "frames.nc")
     sections = {
-        "source": {"variables": list(frames.data_vars)},
+        "source": {
+            "variables": [name for name in frames.data_vars if name not in predictors],
+            "predictors": list(predictors),
+        },
         "extract": {"chunk_frames": chunk_frames},
         "downscale": {"scale": scale} | choices,
     }

@@ -247,6 +247,30 @@ def test_variables_keep_their_order_at_every_opening(tmp_path):
         assert tuple(open_frames(low).data_vars) == names
 
 
+def test_predictors_follow_the_variables_only_where_they_are_asked_for(tmp_path):
+    """In the order of the settings, whatever that of the file is."""
+    frames = tiny_frames(num_frames=8, variables=("q", "b", "a", "p"))
+    low, high = make_stores(tmp_path, frames, predictors=("q", "p"))
+    for manifest in (low, high):
+        for _ in range(20):
+            plain = open_frames(manifest)
+            assert list(plain.data_vars) == ["b", "a"]
+            assert "predictors" not in plain.attrs
+            whole = open_frames(manifest, predictors=True)
+            assert list(whole.data_vars) == ["b", "a", "q", "p"]
+            assert whole.attrs["predictors"] == ["q", "p"]
+    np.testing.assert_array_equal(whole["p"], frames["p"])
+
+
+def test_results_of_frames_with_predictors_have_none(tmp_path):
+    low, high = make_stores(tmp_path, tiny_frames(8, variables=("a", "p")), predictors=("p",))
+    raw = make_raw(low, high)
+    assert list(open_frames(raw, predictors=True).data_vars) == ["a"]
+    with xr.open_zarr(store_path(raw), consolidated=False) as whole:
+        assert list(whole.data_vars) == ["a"]
+        assert "predictors" not in whole.attrs
+
+
 def test_channels_are_in_the_order_asked_for(tmp_path):
     _, high = make_stores(tmp_path, tiny_frames(num_frames=8, variables=("a", "b")))
     dataset = open_frames(high)
