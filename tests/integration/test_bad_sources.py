@@ -121,6 +121,39 @@ def variable_in_the_first_file_only(folder):
     return ["one.nc", "two.nc"]
 
 
+def ground(folder, *names):
+    """Frames in files, the first of which has heights of the ground too, without time."""
+    for number, name in enumerate(names):
+        part = frames().isel(time=slice(10 * number, 10 * number + 10))
+        part.assign({} if number else {"ground": part["vorticity"][0]}).drop_vars(
+            ["time"] if len(names) == 1 else []
+        ).to_netcdf(folder / name)
+    return list(names)
+
+
+@bad("run.nc: variable 'ground' has no dim 'time'", variables=["vorticity", "ground"])
+def variable_without_time(folder):
+    return ground(folder, "run.nc")
+
+
+@bad("run.nc: no variable 'heights'", predictors=["heights"])
+def predictor_that_is_not_there(folder):
+    return ground(folder, "run.nc")
+
+
+@bad("two.nc: no variable 'ground'", predictors=["ground"])
+def predictor_in_the_first_file_only(folder):
+    return ground(folder, "one.nc", "two.nc")
+
+
+@bad("ground is not finite at 48 points of frame", predictors=["ground"])
+def predictor_with_fill_values(folder):
+    gaps = frames().assign(ground=frames()["vorticity"][0].drop_vars("time"))
+    gaps["ground"][3] = np.nan
+    gaps.to_netcdf(folder / "run.nc")
+    return ["run.nc"]
+
+
 def two_kinds_of_times(folder, first, second):
     for name, times in (("one.nc", first), ("two.nc", second)):
         frames().isel(time=slice(10)).assign_coords(time=times).to_netcdf(folder / name)

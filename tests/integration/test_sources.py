@@ -23,7 +23,7 @@ from swsr.provenance import COMPRESSION, FILTER, compression_of
 from swsr.settings import Reading, Settings, matching_files, split_entry
 from swsr.sources import video
 from swsr.sources.files import open_files
-from swsr.zarr_io import open_frames
+from swsr.zarr_io import PREDICTORS, open_frames
 
 EDGES = {
     "the_well": ("pole", "periodic"),
@@ -61,7 +61,7 @@ def extracted(source: dict, role="train", **sections):
     arguments = ("--settings", "extract.json", "--files", *files, *chosen, "--output", str(output))
     assert main(["extract", *arguments, "--log", "extract.log"]) == 0
     logging.shutdown()
-    return open_frames(output)
+    return open_frames(output, predictors=bool(settings.source.predictors))
 
 
 def assert_is(chosen, made: Made):
@@ -155,9 +155,11 @@ def test_samples_along_a_dim_that_the_user_names(folder):
 def test_what_another_study_noted_of_its_frames_is_not_carried_on(folder):
     """A result of frames that went through a codec is a simulation like any other."""
     notes = {COMPRESSION: '{"codec": "h264"}', FILTER: "mean", "title": "jets"}
+    notes[PREDICTORS] = ["vorticity", "u"]
     frames().assign_attrs(notes).to_netcdf(folder / "run.nc")
     chosen = extracted({"kind": "files", "train": ["run.nc"], "test": []})
     assert chosen.attrs.keys() & notes.keys() == {"title"}
+    assert list(chosen.data_vars) == ["vorticity"]
 
 
 def test_scalars_of_an_hdf5_file_may_be_components_by_their_names(folder):
@@ -217,6 +219,80 @@ def test_part_of_the_files_in_other_units(folder):
     np.testing.assert_allclose(chosen["vorticity"], wanted, rtol=1e-5)
     np.testing.assert_allclose(chosen["lon"], np.arange(-60, 61, 7.5))
     assert Geometry.of(chosen).lon == "edge"
+
+
+HEIGHTS = np.random.default_rng(0).random((24, 48), dtype="float32")
+
+
+def with_ground():
+    """Frames with heights of the ground, which have no time, latitude downward."""
+    ground = frames()
+    ground["ground"] = (("lat", "lon"), HEIGHTS, {"units": "m"})
+    return ground.isel(lat=slice(None, None, -1))
+
+
+def to_the_well(frames, folder):
+    """PlanetSWE's layout, in which a field says itself that it varies in nothing but space."""
+    MAKERS["the_well"](folder)
+    with h5py.File("run.hdf5", "a") as file:
+        upward = frames["ground"].values[::-1]  # as its own theta
+        field = file["t0_fields"].create_dataset("ground", data=upward)
+        field.attrs["time_varying"] = field.attrs["sample_varying"] = False
+
+
+def to_several(frames, folder):
+    for number, part in enumerate((slice(12), slice(12, None))):
+        frames.isel(time=part).to_netcdf(folder / f"run_{number}.nc")
+
+
+def to_zarr(frames, folder):
+    frames.to_zarr(folder / "run.zarr", consolidated=False)
+
+
+def to_netcdf(frames, folder):
+    frames.to_netcdf(folder / "run.nc")
+
+
+@pytest.mark.parametrize(
+    ("write", "train", "variable"),
+    [
+        (to_netcdf, "run.nc", "vorticity"),
+        (to_zarr, "run.zarr", "vorticity"),
+        (to_several, "run_*.nc", "vorticity"),
+        (to_the_well, "run.hdf5#1", "height"),
+    ],
+)
+def test_a_predictor_without_time_is_the_same_in_each_frame(folder, write, train, variable):
+    write(with_ground(), folder)
+    source = {"kind": "files", "variables": [variable], "train": [train], "test": []}
+    chosen = extracted(source | {"predictors": ["ground"]})
+    assert list(chosen.data_vars) == [variable, "ground"]
+    assert chosen.attrs[PREDICTORS] == ["ground"]
+    assert chosen["ground"].dims == ("time", "lat", "lon")
+    np.testing.assert_array_equal(chosen["ground"], np.stack([HEIGHTS] * NUM_FRAMES))
+    xr.testing.assert_equal(chosen[[variable]], extracted(source))
+
+
+def test_a_part_and_units_are_of_predictors_too(folder):
+    """With levels and times or without."""
+    levels = with_ground()
+    levels["u"] = levels["vorticity"].expand_dims(level=[850.0, 500.0], axis=1) * [[[[1]], [[3]]]]
+    levels["u"].attrs["units"] = "m s-1"
+    levels.to_netcdf("run.nc")
+    source = {
+        "kind": "files", "train": ["run.nc"], "test": [], "predictors": ["u", "ground"], "every": 2,
+        "select": {"level": 500, "time": ["2000-01-01T04", "2000-01-01T20"], "lat": [-60, 60],
+                   "lon": [-60, 60]},
+        "units": {"u": "km h-1", "ground": "km"},
+    }  # fmt: skip
+    chosen = extracted(source)
+    lat = np.flatnonzero(np.abs(frames()["lat"].values) <= 60)
+    rows = slice(lat[0], lat[-1] + 1)
+    wind = 3 * 3.6 * np.roll(frames()["vorticity"].values, 8, axis=2)[4:21:2, rows, :17]
+    np.testing.assert_allclose(chosen["u"], wind, rtol=1e-5)
+    ground = np.roll(HEIGHTS, 8, axis=1)[rows, :17] / 1000
+    np.testing.assert_allclose(chosen["ground"], np.stack([ground] * 9), rtol=1e-6)
+    assert [chosen[name].attrs["units"] for name in ("u", "ground")] == ["km h-1", "km"]
 
 
 def test_units_of_a_file_that_has_none(folder):
