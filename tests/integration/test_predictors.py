@@ -147,7 +147,7 @@ def test_apply_gives_what_the_chain_gives(folder, coarse, tmp_path):
             assert_same(found, folder / stage / "seed_0.json")
 
 
-@pytest.mark.parametrize("chunks", [None, {}])
+@pytest.mark.parametrize("chunks", [None, {}, {"t": 7}])
 def test_python_gives_what_the_chain_gives(folder, coarse, chunks):
     networks = [network_in(folder / stage) for stage in ("train_2d", "train_3d")]
     with xr.open_dataset(coarse, chunks=chunks) as frames:
