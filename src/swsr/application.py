@@ -140,6 +140,7 @@ def as_trained(
     frames = _in_units(frames, first, origin, warn)
     for chain in chains:
         _check_frames(frames, chain, origin)
+    frames = frames[list(first.card.reads)]  # settings may have another order than the training
     unlike: list[str] = []
     for chain in chains:
         _check_spacing(frames, chain, origin, unlike.append)

@@ -260,6 +260,15 @@ def test_predictors_of_settings_are_not_left_unread(folder, coarse, tmp_path, fa
         )  # fmt: skip
 
 
+def test_settings_may_name_predictors_in_another_order(folder, coarse, tmp_path, caplog):
+    """Those that are components of vectors stay these."""
+    settings = stage_settings(tmp_path, "apply", source={"predictors": PREDICTORS[::-1]})
+    apply(network_in(folder / "train_2d"), coarse, tmp_path / "a.nc", "--settings", settings)
+    with xr.open_dataset(tmp_path / "a.nc") as found:
+        assert_same(found, folder / "infer_2d" / "seed_0.json")
+    assert "components" not in caplog.text
+
+
 def test_a_joint_network_of_trained_parts_gives_what_they_give(folder, low, tmp_path):
     """As it starts from both, with their predictors; but near the poles, beyond which the second
     reads what the first makes of frames from there, and not its results from there."""
