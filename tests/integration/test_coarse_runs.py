@@ -8,7 +8,12 @@ import pytest
 import xarray as xr
 from tiny import make_stores, run_swsr, stage_settings, tiny_frames, train
 
+from swsr.__main__ import main
 from swsr.api import load
+from swsr.run import Run
+from swsr.stages.downscale import downscale as downscale_stage
+from swsr.stages.infer_2d import infer_2d
+from swsr.stages.train_2d import train_2d
 from swsr.zarr_io import open_frames
 
 
@@ -86,6 +91,44 @@ def test_the_api_gives_values_in_memory_for_such_and_says_what_is_unlike(folder)
     assert found["vorticity"].chunks is None
     lazy = network(frames.chunk({"time": 8}))
     assert lazy["vorticity"].chunks[0] == (8,) * 5
+
+
+def with_predictors(*size):
+    """Frames with a wind, and heights of the ground, which have no time."""
+    frames = tiny_frames(*size, variables=("vorticity", "u"))
+    lat, lon = np.radians(frames["lat"]), np.radians(frames["lon"])
+    heights = 1000 * (np.cos(lat) * np.cos(2 * lon) + np.sin(lat)).astype("float32")
+    return frames.assign(ground=heights.assign_attrs(units="m"))
+
+
+def test_predictors_are_those_of_the_run(tmp_path):
+    """On the points of copies too: for the training, for apply and in Python."""
+    names = ("u", "ground")
+    copies, high = make_stores(tmp_path, with_predictors(), predictors=names)
+    with_predictors(40, 12, 24).to_netcdf(tmp_path / "coarse.nc")
+    coarse = {"train": ["coarse.nc"], "test": ["coarse.nc"]}
+    settings = stage_settings(
+        tmp_path, "downscale", source={"predictors": list(names), "coarse": coarse}
+    )
+    low, run = tmp_path / "run" / "seed_0.json", tmp_path / "coarse.nc"
+    downscale_stage(settings, high, low, Run(), [run])
+    found, near = (open_frames(path, predictors=True).load() for path in (low, copies))
+    assert list(found.data_vars) == ["vorticity", *names]
+    for name in names:
+        assert found[name].attrs == near[name].attrs
+        assert 0 < abs(found[name] - near[name]).max() < 0.2 * abs(near[name]).max()
+    values = {"epochs": 1, "patch_points": 8}
+    network = tmp_path / "train_2d" / "network.safetensors"
+    settings = stage_settings(tmp_path, "train_2d", train_2d=values)
+    train_2d(settings, [low], [high], None, network.parent, Run())
+    infer_2d(network, low, high, tmp_path / "infer_2d.json", Run())
+    wanted = open_frames(tmp_path / "infer_2d.json")["vorticity"]
+    room = 1e-5 * float(abs(wanted).max())
+    assert main(["apply", str(network), str(run), str(tmp_path / "fine.nc")]) == 0
+    with xr.open_dataset(tmp_path / "fine.nc") as applied, xr.open_dataset(run) as frames:
+        for fine in (applied, load(network)(frames)):
+            ours = fine["vorticity"].isel(time=slice(30))
+            np.testing.assert_allclose(ours, wanted, rtol=0, atol=room)
 
 
 def test_a_region_is_cut_from_a_globe_and_keeps_its_edges(folder):
