@@ -7,6 +7,7 @@ import yaml
 from chains import run_chain
 from tiny import REPOSITORY, read_json
 
+from swsr.checkpoint import load_network
 from swsr.zarr_io import open_frames
 
 pytestmark = pytest.mark.chain
@@ -118,3 +119,46 @@ def test_coarse_runs_get_the_mean_of_all_repeats(compared):
     scale = float(np.abs(theirs["vorticity"]).max())
     for name in ("vorticity", "vorticity_spread"):
         np.testing.assert_allclose(ours[name] / scale, theirs[name] / scale, rtol=0, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def with_winds(tmp_path_factory):
+    """A 2D network, and one that reads the winds too."""
+    folder = tmp_path_factory.mktemp("winds")
+    config = yaml.safe_load((REPOSITORY / "studies" / "tiny.yaml").read_text())
+    config |= {
+        "methods": ["network_2d"],
+        "experiments": {"winds": {"source": {"predictors": ["u", "v"]}}},
+    }
+    (folder / "mine.yaml").write_text(yaml.safe_dump(config))
+    return run_chain(folder, folder / "mine.yaml")
+
+
+def test_an_experiment_with_predictors_has_a_row_beside_the_base(with_winds):
+    """Of the same truth in the same scale: interpolation has the same figure in both."""
+    results = with_winds.folder / "results"
+    rows = pd.read_csv(results / "tiny" / "compare" / "table.csv")
+    networks = rows[rows["method"] == "network_2d"].set_index("study")
+    assert list(networks["experiment"]) == ["base", "winds"]
+    interpolated = []
+    for study, predictors in (("tiny", ()), ("tiny/experiments/winds", ("u", "v"))):
+        test = read_json(results / study / "evaluate" / "metrics.json")["test"]
+        assert networks.loc[study, "psnr"] == pytest.approx(test["network_2d"]["psnr"])
+        interpolated.append(test["bicubic"]["psnr"])
+        _, card = load_network(results / study / "train_2d" / "network.safetensors")
+        assert (card.variables, card.predictors) == (("vorticity",), predictors)
+    assert networks["psnr"].nunique() == 2
+    assert interpolated[0] == pytest.approx(interpolated[1])
+
+
+def test_other_predictors_of_an_experiment_run_what_depends_on_them(with_winds):
+    """Not the simulation, nor anything of the base."""
+    of_winds = with_winds.folder / "results" / "tiny" / "experiments" / "winds"
+    stages = {"extract", "downscale", "upscale", "train_2d", "infer_2d", "evaluate"}
+    assert {path.name for path in of_winds.iterdir()} == {"settings", "logs", *stages}
+    changed = {"experiments": {"winds": {"source": {"predictors": ["depth"]}}}}
+    assert with_winds.would_run(changed) == {
+        "extract": 2, "downscale": 2, "upscale": 2, "train_2d": 1, "infer_2d": 2, "evaluate": 1,
+        "compare": 1,
+    }  # fmt: skip
+    assert with_winds.would_run() == {}
