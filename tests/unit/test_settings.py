@@ -106,6 +106,13 @@ def paired(train, test, reading=(), **sections):
             },
             "train_joint.network skip_3d_first_joint begins with a 3D network, which reads no",
         ),
+        (
+            {
+                "source": {"predictors": ["u"]},
+                "train_2d": {"first_layer": "pretrained", "first_layer_rate": 0},
+            },
+            "train_2d.first_layer_rate is 0, which leaves the filters of source.predictors",
+        ),
         ({"methods": ["spectral"]}, "methods name no network"),
         (
             {"methods": ["spectral", "network_2d"], "source": {"select": {"lat": [0, 90]}}},

@@ -232,6 +232,12 @@ class Settings(Strict):
                 f"train_joint.network {self.train_joint.network} begins with a 3D network, which "
                 "reads no source.predictors: use skip_joint"
             )
+        kept = self.train_2d.first_layer != "random" and not self.train_2d.first_layer_rate
+        if self.source.predictors and kept:
+            raise ValueError(
+                "train_2d.first_layer_rate is 0, which leaves the filters of source.predictors as "
+                "random as they start: give a rate, say 0.1"
+            )
         return self
 
     @model_validator(mode="after")
