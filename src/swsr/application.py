@@ -24,6 +24,9 @@ _FAR = 1.1
 _ROUNDING = 1e-3
 """Of a step of latitude, by which float32 may be off."""
 
+_FEW = 1e-4
+"""Share of values below which it is not told."""
+
 _SMALL_SHARE = 0.05
 """Share of the trained range below which values hint at other units."""
 
@@ -188,9 +191,10 @@ def range_warnings(frames: xr.Dataset, card: Card) -> list[str]:
             .values()
         )
         if share > 0:
+            how_many = f"{share:.2%}" if share > _FEW else f"less than {_FEW:.2%}"
             warnings.append(
                 f"{name} reaches from {least:.4g} to {most:.4g}, but the network was trained "
-                f"from {low:.4g} to {high:.4g}: {share:.2%} of the values lie outside, where its "
+                f"from {low:.4g} to {high:.4g}: {how_many} of the values lie outside, where its "
                 "result is a guess"
             )
         elif most - least < _SMALL_SHARE * (high - low):
