@@ -55,8 +55,8 @@ def train(
     choices = read_stage_settings(settings, TrainStage)
     check_ranks(choices.train, run)
     cache = Cache(run.cache_mb * 2**20)
-    of_2d = not choices.train.network.endswith("3d")
-    low = open_series(inputs, choices.split, cache, predictors=of_2d)
+    reads_all = not choices.train.network.endswith("3d")
+    low = open_series(inputs, choices.split, cache, predictors=reads_all)
     high = open_series(truths, choices.split, cache)
     if low.variables != high.variables:
         raise ValueError(f"{inputs[0]}: variables {low.variables}, but truth has {high.variables}")
