@@ -96,9 +96,14 @@ class Samples:
         blow east: networks would learn what never occurs, beyond the range that values are scaled
         by.
         """
-        leaving = np.abs(2 * self.scaling.zero - 1) > _IMAGES_BEYOND
-        lat, lon = ~((np.array(self.mirror_signs) < 0) & leaving[:, None]).any(axis=0)
-        return bool(lat), bool(lon)
+        left = self.leaving.any(axis=0)
+        return not left[0], not left[1]
+
+    @property
+    def leaving(self) -> NDArray[np.bool_]:
+        """Of each variable, whether its image along lat, and along lon, leaves the range."""
+        one_sided = np.abs(2 * self.scaling.zero - 1) > _IMAGES_BEYOND
+        return (np.array(self.mirror_signs) < 0) & one_sided[:, None]
 
     def batch(self, patches: list["Patch"]) -> tuple[Tensor, Tensor]:
         """Inputs and truths of patches of one size, stacked along a first dim."""

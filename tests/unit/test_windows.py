@@ -338,6 +338,7 @@ def test_no_images_along_a_dim_where_a_variable_has_a_preferred_sign():
     fine = np.zeros((9, 3, 24, 32), "float32")
     samples = Samples((frames,), (fine,), reach, scaling, GLOBE, signs)
     assert samples.mirrors == (True, False)
+    assert samples.leaving.tolist() == [[False, True], [False, False], [False, False]]
     drawn = settings(patches_per_frame=9, augmentation="mirror")
     batches = draw_epoch(samples, 4, drawn, 0, 1)
     assert {patch.mirrored for batch in batches for patch in batch} == {

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from swsr.checkpoint import Card, file_digest, load_network
@@ -75,10 +76,12 @@ def train(
 def _mirror_images(samples: Samples, variables: tuple[str, ...]) -> str:
     """Along which dims there are some, and whose signs they change."""
     found = []
+    changed, leaving = np.array(samples.mirror_signs) < 0, samples.leaving
     for number, dim in enumerate(("lat", "lon")):
-        signs = zip(variables, samples.mirror_signs, strict=True)
-        names = ", ".join(name for name, sign in signs if sign[number] < 0)
-        if samples.mirrors[number]:
+        allowed = samples.mirrors[number]
+        chosen = (changed if allowed else leaving)[:, number]
+        names = ", ".join(np.array(variables)[chosen])
+        if allowed:
             found.append(f"along {dim} with {f'signs of {names}' if names else 'no sign'} changed")
         else:
             found.append(f"none along {dim}, where {names} would leave the range of the frames")
