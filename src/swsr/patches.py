@@ -96,8 +96,8 @@ class Samples:
         blow east: networks would learn what never occurs, beyond the range that values are scaled
         by.
         """
-        left = self.leaving.any(axis=0)
-        return not left[0], not left[1]
+        lat, lon = self.leaving.T
+        return not lat.any(), not lon.any()
 
     @property
     def leaving(self) -> NDArray[np.bool_]:
