@@ -42,8 +42,11 @@ _NAMES = {
 _NOT_LINEAR = re.compile("square|variance|standard[ _]deviation|magnitude|speed")
 """In titles of what changes its sign with nothing."""
 
-_TURNING = re.compile("vorticity|stream[ _]?function|coriolis(?!.*cosine)")
-"""In titles of what tells how a flow turns, or the planet: with its latitude's sine."""
+_TURNING = re.compile("vorticity|stream[ _]?function")
+"""In titles of what tells how a flow turns."""
+
+_PLANET = re.compile("coriolis(?!.*cosine)")
+"""In titles of what tells how the planet turns: with the sine of the latitude."""
 
 _TURNING_NAMES = ("vo", "vor", "vort", "zeta", "pv", "strf")
 
@@ -63,8 +66,7 @@ def is_component(variable: xr.DataArray) -> bool:
 
 def is_vorticity(variable: xr.DataArray) -> bool:
     """Whether a variable tells how the flow turns in the plane: vorticity, or a stream function."""
-    planet = "coriolis" in f"{variable.name} {variable.attrs}".lower()
-    return _turns(variable) and not is_component(variable) and not planet
+    return _turns(variable) and not is_component(variable)
 
 
 def mirror_signs(variable: xr.DataArray) -> tuple[int, int]:
@@ -76,7 +78,7 @@ def mirror_signs(variable: xr.DataArray) -> tuple[int, int]:
     as the planet's rotation does not vary within it.
     """
     dims = _dims_along(variable)
-    of_turning = -1 if _turns(variable) else 1
+    of_turning = -1 if _turns(variable) or _is_titled(variable, _PLANET) else 1
     lat, lon = (of_turning * (-1) ** dims.count(dim) for dim in ("lat", "lon"))
     return lat, lon
 
@@ -98,8 +100,12 @@ def _turns(variable: xr.DataArray) -> bool:
     known, name = _standard_name(variable), str(variable.name).lower()
     if not known and name in _TURNING_NAMES:
         return variable.attrs.get("units") not in METRES
-    title = known or f"{name} {_long_name(variable)}"
-    return bool(_TURNING.search(title)) and not _NOT_LINEAR.search(title)
+    return _is_titled(variable, _TURNING)
+
+
+def _is_titled(variable: xr.DataArray, what: re.Pattern[str]) -> bool:
+    title = _standard_name(variable) or f"{str(variable.name).lower()} {_long_name(variable)}"
+    return bool(what.search(title)) and not _NOT_LINEAR.search(title)
 
 
 def _dims_along(variable: xr.DataArray) -> list[str]:

@@ -140,15 +140,12 @@ def _is_spread(name: str, raw: xr.Dataset) -> bool:
 def _others(raw: xr.Dataset, reading: Reading, sample: int | None, origin: str) -> list[str]:
     """Further fields on the points of the variable, with time or without, but for spreads."""
     [variable] = reading.variables
-    names = [
-        str(name)
-        for name, field in raw.data_vars.items()
-        if name != variable and set(field.dims) <= set(raw[variable].dims)
-    ]
     return [
         name
-        for name in names
-        if not _is_spread(name, raw)
+        for name in map(str, raw.data_vars)
+        if name != variable
+        and not _is_spread(name, raw)
+        and set(raw[name].dims) <= set(raw[variable].dims)
         and fits(raw, reading.model_copy(update={"predictors": (name,)}), sample, origin)
     ]
 

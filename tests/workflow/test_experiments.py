@@ -8,6 +8,7 @@ from chains import run_chain
 from tiny import REPOSITORY, read_json
 
 from swsr.checkpoint import load_network
+from swsr.evaluation.evaluated import Evaluated
 from swsr.zarr_io import open_frames
 
 pytestmark = pytest.mark.chain
@@ -162,3 +163,10 @@ def test_other_predictors_of_an_experiment_run_what_depends_on_them(with_winds):
         "compare": 1,
     }  # fmt: skip
     assert with_winds.would_run() == {}
+
+
+def test_an_evaluation_knows_what_its_networks_read_besides(with_winds):
+    for study, predictors in (("tiny", []), ("tiny/experiments/winds", ["u", "v"])):
+        results = with_winds.folder / "results" / study
+        stores = {f"low/{path.stem}": path for path in results.glob("downscale/seed_*[0-9].json")}
+        assert Evaluated.read(stores, results / "evaluate").predictors == predictors

@@ -75,8 +75,8 @@ def _answer(found: Evaluated) -> dict[str, Any]:
     num_frames = found.frames.groupby("series")["frame"].nunique()
     where = ", ".join(f"{count} of {name}" for name, count in num_frames.items())
     basis = f"Test frames: {where}. No network has seen them."
-    if found.predictors and found.networks - {"network_3d_raw"}:
-        further = ", ".join(found.predictors)
+    further = ", ".join(found.predictors)
+    if further and found.networks - {"network_3d_raw"}:
         basis += f" 2D and joint networks also read {further} at low resolution."
     return {
         "question": "Do the networks restore the frames better than bicubic interpolation?",

@@ -147,13 +147,15 @@ def fit_scaling(low: Series, high: Series, run: Run) -> Scaling:
     """
     limits = _limits(high, high.variables, run)
     if low.predictors:
-        further = _limits(low, low.variables + low.predictors, run)[len(low.variables) :]
-        limits = np.concatenate([limits, further])
+        limits = np.concatenate([limits, _limits(low, low.predictors, run)])
     return Scaling(limits[:, 0], limits[:, 1])
 
 
 def _limits(series: Series, names: tuple[str, ...], run: Run) -> np.ndarray:
-    """The least and the most of each channel: (channels, 2). Ranks share the reading."""
+    """The least and the most of the last channels, which are these: (names, 2).
+
+    Ranks share the reading.
+    """
     blocks = [
         (part, first)
         for part in series.sets["train"]
@@ -163,7 +165,7 @@ def _limits(series: Series, names: tuple[str, ...], run: Run) -> np.ndarray:
     table = torch.zeros(len(blocks), 2, len(names), dtype=torch.float64)
     for index in run.communicator.share(len(blocks)):
         part, first = blocks[index]
-        block = part[first : first + series.chunk]
+        block = part[first : first + series.chunk][:, -len(names) :]
         for column, limit in enumerate((block.min, block.max)):
             table[index, column] = torch.from_numpy(limit(axis=(0, 2, 3)))
     limits = run.communicator.sum(table).numpy()
