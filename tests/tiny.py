@@ -111,7 +111,6 @@ def train(stores, output, *flags, launcher=(), stage="train_2d", **settings):
     low, high = stores
     raw = high.parent.parent / "raw" / high.name
     output.mkdir(parents=True, exist_ok=True)
-    dimension = stage[-2:]
     values = {
         "epochs": 3,
         "patch_points": 12,
@@ -120,7 +119,7 @@ def train(stores, output, *flags, launcher=(), stage="train_2d", **settings):
         "loss": "mse",
     } | settings
     path = stage_settings(output, stage, **{stage: values})
-    given = ("--low", low) if dimension == "2d" else ("--frames", raw)
+    given = ("--frames", raw) if stage == "train_3d" else ("--low", low)
     return run_swsr(
         stage, "--settings", path, *given, "--high", high, "--output", output, "--threads", 1,
         *flags, launcher=launcher,

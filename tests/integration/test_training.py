@@ -169,7 +169,8 @@ def test_history_and_metrics_have_every_epoch_and_both_sets(alone):
     ("stage", "network"),
     [("train_2d", "study_2d"), ("train_2d", "skip_2d"), ("train_3d", "study_3d"),
      ("train_3d", "skip_3d"), ("train_2d", "srcnn_2d"), ("train_2d", "fsrcnn_2d"),
-     ("train_2d", "edsr_2d"), ("train_2d", "subpixel_2d"), ("train_3d", "fusion_3d")],
+     ("train_2d", "edsr_2d"), ("train_2d", "subpixel_2d"), ("train_3d", "fusion_3d"),
+     ("train_joint", "fusion_joint")],
 )  # fmt: skip
 def test_network_learns(stores, tmp_path, stage, network):
     """A few whole frames, over and over: the error falls to a small part of what it was."""

@@ -305,6 +305,7 @@ def test_tables_of_the_study_train_every_network_and_loss(name):
         ("skip_joint", "random"),
         ("skip_joint", "trained"),
         ("skip_3d_first_joint", "random"),
+        ("fusion_joint", "random"),
     }
 
 
@@ -318,6 +319,7 @@ def test_tables_of_the_study_train_every_network_and_loss(name):
         ({"train_2d": "subpixel_2d"}, "subpixel_2d is no part of skip_joint: use skip_2d"),
         ({"train_3d": "fusion_3d"}, "fusion_3d is no part of skip_joint: use skip_3d"),
         ({"train_joint": "study_joint"}, "skip_2d is no part of study_joint: use study_2d"),
+        ({"train_joint": "fusion_joint"}, "fusion_joint has no parts that train_2d and train_3d"),
     ],
 )
 def test_joint_network_starts_only_from_networks_of_its_kind(changes, words):

@@ -42,7 +42,7 @@ def random_series(num_frames, scale, seed):
 @pytest.mark.parametrize(
     ("name", "predictors"),
     [("study_2d", 0), ("skip_2d", 0), ("study_3d", 0), ("fusion_3d", 0), ("skip_joint", 0),
-     ("skip_2d", 1), ("skip_joint", 1)],
+     ("fusion_joint", 0), ("skip_2d", 1), ("skip_joint", 1), ("fusion_joint", 1)],
 )  # fmt: skip
 def test_batches_cut_from_resident_frames_are_those_cut_one_by_one(
     name, predictors, geometry, patch_points, augmentation
@@ -91,7 +91,7 @@ def test_ssim_by_torch_is_that_of_scikit_image():
 @pytest.mark.parametrize(
     "name",
     ["study_2d", "skip_2d", "subpixel_2d", "srcnn_2d", "fsrcnn_2d", "edsr_2d", "study_3d",
-     "skip_3d", "fusion_3d", "study_joint", "skip_joint", "skip_3d_first_joint"],
+     "skip_3d", "fusion_3d", "study_joint", "skip_joint", "skip_3d_first_joint", "fusion_joint"],
 )  # fmt: skip
 def test_replayed_gradients_are_those_computed_at_once(name, loss, precision, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)

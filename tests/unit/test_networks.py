@@ -12,7 +12,7 @@ from swsr.resampling import bicubic
 from swsr.settings import LATITUDES_READ
 
 NAMES_2D = ["study_2d", "skip_2d", "subpixel_2d", "srcnn_2d", "fsrcnn_2d", "edsr_2d"]
-READERS = [*NAMES_2D, "study_joint", "skip_joint"]
+READERS = [*NAMES_2D, "study_joint", "skip_joint", "fusion_joint"]
 """Networks that may read predictors."""
 # The study's own table, channels last: (frames, lat, lon, channels), parameters.
 STUDY_3D = [
@@ -104,6 +104,8 @@ def test_untrained_skip_networks_are_the_interpolation_and_the_centre_frame():
         ("subpixel_2d", 2, bicubic.upscale(frames, 2, globe)),
         ("subpixel_2d", 3, bicubic.upscale(frames, 3, globe)),
         ("fusion_3d", 1, frames[2:3]),
+        ("fusion_joint", 2, bicubic.upscale(frames[2:3], 2, globe)),
+        ("fusion_joint", 3, bicubic.upscale(frames[2:3], 3, globe)),
     ):
         network = build_network(name, 1, scale)
         extended = globe.extend(frames, network.reach.margin, network.reach.margin)
@@ -130,7 +132,8 @@ def test_predictors_are_read_by_the_first_layer_alone_and_not_given(name, scale)
     assert not before
     [first] = wider
     filters, of_variables = network.get_parameter(first), plain.get_parameter(first)
-    assert filters.shape == (len(of_variables), 2 + 3, *of_variables.shape[2:])
+    frames_read = 5 if name == "fusion_joint" else 1
+    assert filters.shape == (len(of_variables), frames_read * (2 + 3), *of_variables.shape[2:])
     for parameter in network.parameters():  # zeros in the last layer would let no gradient through
         nn.init.normal_(parameter, std=0.1)
     frames = frames_for(network, 2 + 3)
@@ -141,7 +144,7 @@ def test_predictors_are_read_by_the_first_layer_alone_and_not_given(name, scale)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3])
-@pytest.mark.parametrize("name", ["skip_2d", "subpixel_2d", "skip_joint"])
+@pytest.mark.parametrize("name", ["skip_2d", "subpixel_2d", "skip_joint", "fusion_joint"])
 def test_untrained_skip_networks_are_the_same_interpolation_whatever_the_predictors(name, scale):
     plain, network = (build_network(name, 2, scale, predictors) for predictors in (0, 3))
     frames = frames_for(network, 2 + 3)
@@ -161,7 +164,7 @@ def test_networks_that_begin_with_3d_layers_read_no_predictors(name):
 
 def test_layers_in_bfloat16_leave_skips_whole_and_gradients_nearly():
     """The skip, which is most of a frame, stays bit for bit; eight bits are left of corrections."""
-    for name in ("skip_2d", "subpixel_2d", "skip_3d", "fusion_3d", "skip_joint"):
+    for name in ("skip_2d", "subpixel_2d", "skip_3d", "fusion_3d", "skip_joint", "fusion_joint"):
         skips, gradients = [], []
         for enabled in (False, True):
             torch.manual_seed(0)
@@ -223,6 +226,7 @@ def test_settings_know_what_networks_read_beyond_a_pole(name, scale):
     [
         *product(NAMES_2D, [1, 2, 3, 4, 5, 8]),
         *product(["study_3d", "skip_3d", "fusion_3d"], [1]),
+        *product(["fusion_joint"], [1, 2, 3]),
     ],
 )
 def test_no_point_beyond_the_halo_has_influence(name, scale):

@@ -8,6 +8,7 @@ from tiny import REPOSITORY
 from torch import nn
 
 from swsr.networks.build import build_network, count_parameters
+from swsr.resampling.bicubic import resize
 from swsr.settings import PACK_FRAMES
 
 ROW_3D = re.compile(r"^\| `(\w+_3d)` \| ([\d,]+) \| ([\d,]+) \|", re.MULTILINE)
@@ -23,10 +24,17 @@ def test_parameters_by_hand(variables, scale):
     # Five frames of 6x6 points, three blocks of 44 features, 2 x 2 points per variable.
     expected = (36 * 5 * variables + 1) * 44 + 3 * (9 * 44 + 1) * 44 + (9 * 44 + 1) * 4 * variables
     assert count_parameters(build_network("fusion_3d", variables, 1)) == expected
+    # Five frames of 5x5 points, eight blocks of 24 features, scale^2 points per variable.
+    expected = (25 * 5 * variables + 1) * 24 + 8 * (9 * 24 + 1) * 24 + (9 * 24 + 1) * last
+    assert count_parameters(build_network("fusion_joint", variables, scale)) == expected
 
 
 def test_no_more_parameters_than_the_study():
-    for ours, studys in (("subpixel_2d", "study_2d"), ("fusion_3d", "study_3d")):
+    for ours, studys in (
+        ("subpixel_2d", "study_2d"),
+        ("fusion_3d", "study_3d"),
+        ("fusion_joint", "study_joint"),
+    ):
         assert count_parameters(build_network(ours, 1, 2)) <= count_parameters(
             build_network(studys, 1, 2)
         )
@@ -58,13 +66,30 @@ def test_documented_table_of_3d_networks():
     }
 
 
-def test_fusion_reads_every_frame():
-    network = build_network("fusion_3d", 1, 1)
+@pytest.mark.parametrize("name", ["fusion_3d", "fusion_joint"])
+def test_fusion_reads_every_frame(name):
+    network = build_network(name, 1, 2)
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.1)
     pack = torch.rand(1, 1, PACK_FRAMES, 30, 30, requires_grad=True)
     network(pack).sum().backward()
     assert (pack.grad.abs().sum(dim=(0, 1, 3, 4)) > 0).all()
+
+
+def test_fusion_joint_of_equal_frames_is_a_2d_network_of_one():
+    """Whose first filters are the sums of those of all five frames; winds beside vorticity."""
+    torch.manual_seed(0)
+    network = build_network("fusion_joint", 1, 2, 2)
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    frames = torch.rand(1, 3, 30, 32)
+    first, *others = network.layers
+    weight = first.weight.unflatten(1, (3, PACK_FRAMES)).sum(2)
+    features = nn.functional.conv2d((frames - 0.5) / 0.1, weight, first.bias)
+    bicubic = resize(frames[:, :1], (60, 64))[..., 22:-22, 22:-22]
+    expected = bicubic + 0.01 * nn.Sequential(*others)(features)
+    pack = frames[:, :, None].expand(-1, -1, PACK_FRAMES, -1, -1)
+    torch.testing.assert_close(network(pack), expected)
 
 
 def test_layers_of_fusion_are_those_of_blocks_of_points():

@@ -17,7 +17,7 @@ from swsr.settings import Train2d
 
 CPU = torch.device("cpu")
 BASELINES = ["srcnn_2d", "fsrcnn_2d", "edsr_2d"]
-OURS = ["skip_2d", "skip_3d", "subpixel_2d", "fusion_3d"]
+OURS = ["skip_2d", "skip_3d", "subpixel_2d", "fusion_3d", "fusion_joint"]
 ALL = ["study_2d", "study_3d", *OURS, *BASELINES]
 GLOBE = Geometry("pole", "periodic")
 SCALARS = ((1, 1),)
@@ -57,7 +57,8 @@ def test_result_does_not_depend_on_the_window(network, window_points):
 
 
 @pytest.mark.parametrize(
-    "name", ["study_2d", "skip_2d", "subpixel_2d", *BASELINES, "study_joint", "skip_joint"]
+    "name",
+    ["study_2d", "skip_2d", "subpixel_2d", *BASELINES, "study_joint", "skip_joint", "fusion_joint"],
 )
 def test_windows_of_frames_with_predictors_give_what_whole_frames_give(name):
     network = network_of(name, predictors=2)
@@ -163,13 +164,13 @@ def test_truth_of_a_patch_lies_where_the_networks_output_lies(name, geometry):
         (series(7, 1, 0), series(6, 1, 100)), (series(7, scale, 0), series(6, scale, 100)),
         reach, AS_IS, geometry, SCALARS,
     )  # fmt: skip
-    assert len(samples) == (13 if scale == 2 else 3 + 2)
+    assert len(samples) == (13 if reach.num_frames == 1 else 3 + 2)
     batches = draw_epoch(samples, 4, settings(patch_points=8, patches_per_frame=3), 0, 1)
     patches = [patch for batch in batches for patch in batch]
     assert len(patches) == 3 * len(samples)
     for patch in patches:
         given, truth = samples.batch([patch])
-        centre = given[0, 0] if scale == 2 else given[0, 0, 2]
+        centre = given[0, 0] if reach.num_frames == 1 else given[0, 0, 2]
         inner = centre[trim : len(centre) - trim, trim : len(centre) - trim]
         np.testing.assert_array_equal(truth[0, 0, ::scale, ::scale], inner)
     beyond = [patch.left + patch.lon > 16 for patch in patches]
@@ -285,7 +286,8 @@ def test_shares_cover_everything_and_differ_by_one_at_most(size):
 @pytest.mark.parametrize(
     ("name", "scale", "predictors"),
     [("study_2d", 2, 0), ("skip_2d", 3, 0), ("study_3d", 1, 0), ("fusion_3d", 1, 0),
-     ("skip_joint", 2, 0), ("skip_3d_first_joint", 3, 0), ("skip_2d", 3, 2), ("skip_joint", 2, 1)],
+     ("skip_joint", 2, 0), ("skip_3d_first_joint", 3, 0), ("skip_2d", 3, 2), ("skip_joint", 2, 1),
+     ("fusion_joint", 2, 0), ("fusion_joint", 3, 1)],
 )  # fmt: skip
 def test_mirrored_patches_are_patches_of_mirrored_frames(name, scale, predictors, geometry):
     geometry = replace(geometry, vectors=(False, True, True))

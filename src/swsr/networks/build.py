@@ -18,13 +18,16 @@ from torch import nn
 
 from swsr.networks.baselines import Edsr, Fsrcnn, Srcnn
 from swsr.networks.joint import NetworkJoint
-from swsr.networks.residual import Fusion3d, SubPixel2d
+from swsr.networks.residual import Fusion3d, FusionJoint, SubPixel2d
 from swsr.networks.study import Network2d, Network3d
 
-Network = Network2d | Network3d | NetworkJoint | SubPixel2d | Fusion3d | Srcnn | Fsrcnn | Edsr
+_Upscaling = SubPixel2d | FusionJoint | Srcnn | Fsrcnn | Edsr
 
-_OTHERS_2D: dict[str, type[SubPixel2d | Srcnn | Fsrcnn | Edsr]] = {
+Network = Network2d | Network3d | NetworkJoint | Fusion3d | _Upscaling
+
+_UPSCALING: dict[str, type[_Upscaling]] = {
     "subpixel_2d": SubPixel2d,
+    "fusion_joint": FusionJoint,
     "srcnn_2d": Srcnn,
     "fsrcnn_2d": Fsrcnn,
     "edsr_2d": Edsr,
@@ -41,8 +44,8 @@ def build_network(name: str, variables: int, scale: int, predictors: int = 0) ->
     """
     if predictors and name.endswith(("3d", "3d_first_joint")):
         raise ValueError(f"{name} reads no predictors: only networks that begin with 2D layers do")
-    if name in _OTHERS_2D:
-        return _OTHERS_2D[name](variables, scale, predictors)
+    if name in _UPSCALING:
+        return _UPSCALING[name](variables, scale, predictors)
     if name == "fusion_3d":
         return Fusion3d(variables)
     kind, _, dimension = name.partition("_")
@@ -57,7 +60,7 @@ def build_network(name: str, variables: int, scale: int, predictors: int = 0) ->
         return NetworkJoint(first, then, first_3d=dimension == "3d_first_joint")
     raise ValueError(
         f"unknown network {name!r}: use study_ or skip_ before 2d, 3d, joint or 3d_first_joint, "
-        f"or {', '.join([*_OTHERS_2D, 'fusion_3d'])}"
+        f"or {', '.join([*_UPSCALING, 'fusion_3d'])}"
     )
 
 

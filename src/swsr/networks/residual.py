@@ -1,6 +1,6 @@
 """Our networks of residual blocks: cheaper than the study's layers, and stronger at equal cost.
 
-Both add to a skip what blocks of 3x3 kernels learn: one block is a ReLU and a layer, with its input
+All add to a skip what blocks of 3x3 kernels learn: one block is a ReLU and a layer, with its input
 added (after He et al. 2016, arXiv 1603.05027, which has two layers in a block). They pad nothing,
 neither in space, where frames are given with `reach.margin` more points on each side, nor in time.
 
@@ -9,7 +9,8 @@ neither in space, where frames are given with `reach.margin` more points on each
 five frames as channels of its first layer, which leaves 2D layers for the rest: early fusion
 (VESPCN, Caballero et al. 2017, arXiv 1611.05250), without its motion compensation. It works on
 half the points of each dim, as FFDNet does (Zhang, Zuo and Zhang 2018, arXiv 1710.04026), at a
-quarter of the cost and with twice the reach.
+quarter of the cost and with twice the reach. `fusion_joint` does both at once: five low-resolution
+frames are channels of its first layer, and its last one upscales.
 """
 
 import torch
@@ -59,10 +60,41 @@ class SubPixel2d(nn.Module):
 
     def forward(self, low: Tensor) -> Tensor:
         """(n, variables + predictors, lat, lon) -> variables, upscaled, without the margin."""
-        scale = self.reach.scale
-        bicubic = resize(low[:, : self.variables], (low.shape[-2] * scale, low.shape[-1] * scale))
-        correction: Tensor = self.layers(channels_last(anomalies(low))) * CORRECTION
-        return inner(bicubic, self.reach.trim * scale) + correction
+        return _bicubic(low[:, : self.variables], self.reach) + _correction(self.layers, low)
+
+
+class FusionJoint(nn.Module):
+    """Eight residual blocks of 24 features on five low-resolution frames, and a pixel shuffle.
+
+    What they give is added to the bicubic upscaling of the centre frame, as in `SubPixel2d`.
+
+    Parameters
+    ----------
+    variables
+        Channels of input and output.
+    scale
+        Points of output per point of input along lat and lon.
+    predictors
+        Further channels of input, after those.
+    """
+
+    _FEATURES, _DEPTH = 24, 8
+
+    def __init__(self, variables: int, scale: int, predictors: int = 0) -> None:
+        super().__init__()
+        self.variables = variables
+        first = nn.Conv2d((variables + predictors) * PACK_FRAMES, self._FEATURES, 5)
+        self.layers = _layers(first, self._DEPTH, variables, scale)
+        halo = 2 + self._DEPTH + 1  # 5x5: 2 points; each 3x3: 1
+        self.reach = Reach(
+            scale, trim=halo, halo=halo, num_frames=PACK_FRAMES, extends=True,
+            predictors=predictors,
+        )  # fmt: skip
+
+    def forward(self, pack: Tensor) -> Tensor:
+        """(n, variables + predictors, 5, lat, lon) -> variables, upscaled, without the margin."""
+        centre = pack[:, : self.variables, PACK_FRAMES // 2]
+        return _bicubic(centre, self.reach) + _correction(self.layers, torch.flatten(pack, 1, 2))
 
 
 class Fusion3d(nn.Module):
@@ -95,11 +127,22 @@ class Fusion3d(nn.Module):
     def forward(self, pack: Tensor) -> Tensor:
         """(n, variables, 5, lat, lon) -> (n, variables, lat, lon), without the margin."""
         centre = inner(pack[:, :, PACK_FRAMES // 2], self.reach.trim)
-        channels = torch.flatten(anomalies(pack), 1, 2)
         # Completes the last block of an odd number of points; else the first layer skips it.
-        whole = pad(channels, (0, 1, 0, 1), mode="replicate")
-        correction: Tensor = self.layers(channels_last(whole)) * CORRECTION
+        whole = pad(torch.flatten(pack, 1, 2), (0, 1, 0, 1), mode="replicate")
+        correction = _correction(self.layers, whole)
         return centre + correction[..., : centre.shape[-2], : centre.shape[-1]]
+
+
+def _bicubic(low: Tensor, reach: Reach) -> Tensor:
+    """Frames (n, variables, lat, lon) upscaled, without the margin."""
+    size = (low.shape[-2] * reach.scale, low.shape[-1] * reach.scale)
+    return inner(resize(low, size), reach.trim * reach.scale)
+
+
+def _correction(layers: nn.Module, channels: Tensor) -> Tensor:
+    """What layers add to a skip, of channels (n, channels, lat, lon)."""
+    found: Tensor = layers(channels_last(anomalies(channels))) * CORRECTION
+    return found
 
 
 def _layers(first: nn.Conv2d, depth: int, variables: int, finer: int) -> nn.Sequential:

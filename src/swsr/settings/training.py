@@ -18,6 +18,7 @@ LATITUDES_READ = {
     "srcnn_2d": (6, 5),
     "skip_joint": (17, 12),
     "skip_3d_first_joint": (17, 15),
+    "fusion_joint": (11, 11),
 }
 """Low-resolution points that a network reads beyond a pole: at scale 1, and at others at most.
 Networks that are not here read none."""
@@ -114,13 +115,18 @@ class Train3d(TrainFrom):
 
 
 class TrainJoint(Train):
-    """How a 2D and a 3D network are trained as one."""
+    """How one network is trained that upscales, and reads five consecutive frames."""
 
-    network: Literal["study_joint", "skip_joint", "skip_3d_first_joint"]
+    network: Literal["study_joint", "skip_joint", "skip_3d_first_joint", "fusion_joint"]
     start: Literal["random", "trained"]
 
     @model_validator(mode="after")
-    def _order_fits_start(self) -> Self:
+    def _parts_fit_start(self) -> Self:
+        if self.start == "trained" and self.network == "fusion_joint":
+            raise ValueError(
+                "train_joint.start is trained, but fusion_joint has no parts that train_2d and "
+                "train_3d train: use random"
+            )
         if self.start == "trained" and "3d_first" in self.network:
             raise ValueError(
                 "train_joint.start is trained, but train_2d and train_3d train the other order "
