@@ -16,12 +16,10 @@ LOCAL_MPI = in_own_folder(MPI_FOLDERS.name)
 FRAMES_3D = {
     name: upstream(f"train_3d/{name}", SETTINGS)[0] for name in ("raw", "processed")
 }
-# Whose frames are made consistent with their input.
-CONSTRAINED = {
-    name: upstream(f"constrain/{name}", SETTINGS)[0] for name in ("2d", "3d")
-}
-# Whose results ensembles are the means of.
-ENSEMBLES = {name: upstream(f"ensemble/{name}", SETTINGS)[0] for name in ("2d", "3d")}
+# Whose frames are made consistent with their input, and whose ensembles are the means of.
+CHAINS = ("2d", "3d", "joint")
+CONSTRAINED = {name: upstream(f"constrain/{name}", SETTINGS)[0] for name in CHAINS}
+ENSEMBLES = {name: upstream(f"ensemble/{name}", SETTINGS)[0] for name in CHAINS}
 EVALUATION = {
     "metrics": "metrics.json",
     "means": "metrics.csv",
@@ -42,6 +40,12 @@ COMPARE = f"{RESULTS}/compare/table.md"
 
 # Coarse runs without truth: name of the result -> file or pattern.
 APPLY = SETTINGS.apply.series()
+# The networks that they go through.
+FIRST_APPLIED, *THEN_APPLIED = {
+    "network_2d": ["train_2d"],
+    "network_3d_processed": ["train_2d", "train_3d/processed"],
+    "joint": ["train_joint"],
+}[SETTINGS.apply.method]
 APPLIED_SUFFIX = {"zarr": ".zarr", "netcdf": ".nc"}[SETTINGS.apply.format]
 
 
@@ -52,8 +56,8 @@ wildcard_constraints:
     seed="[0-9]+",
     trained="raw|processed",
     frames="raw|processed",
-    constrained="2d|3d",
-    ensemble="2d|3d",
+    constrained="|".join(CHAINS),
+    ensemble="|".join(CHAINS),
 
 
 def roles(study):

@@ -23,8 +23,10 @@ STAGE_OF: dict[Method, str] = {
     "spectral": "upscale_spectral",
     "constrained_2d": "constrain/2d",
     "constrained_3d": "constrain/3d",
+    "constrained_joint": "constrain/joint",
     "ensemble_2d": "ensemble/2d",
     "ensemble_3d": "ensemble/3d",
+    "ensemble_joint": "ensemble/joint",
 }
 """The stage that makes the frames of each method."""
 
@@ -46,8 +48,10 @@ _UPSTREAM = {
     "infer_joint": ("train_joint", "downscale"),
     "constrain/2d": ("infer_2d", "downscale"),
     "constrain/3d": ("infer_3d/processed_on_processed", "downscale"),
+    "constrain/joint": ("infer_joint", "downscale"),
     "ensemble/2d": ("infer_2d",),
     "ensemble/3d": ("infer_3d/processed_on_processed",),
+    "ensemble/joint": ("infer_joint",),
 }
 """Stages, as their folders are named, and whose results they read: an ensemble, of all seeds."""
 
@@ -139,7 +143,7 @@ def trained_sections(settings: Settings) -> list[str]:
     """Sections of all trainings that the methods of a study, or `snakemake apply`, need."""
     stages = [STAGE_OF[method] for method in settings.methods]
     if settings.apply.files:
-        stages.append("train_3d/processed" if settings.apply.network_3d else "train_2d")
+        stages.append(STAGE_OF[settings.apply.method])
     needed = [each for stage in stages for each in _trainings(stage, settings)]
     return list(dict.fromkeys(each.partition("/")[0] for each in needed))
 

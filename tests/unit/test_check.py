@@ -121,10 +121,10 @@ def test_other_time_steps_are_refused_where_frames_are_packed(check):
 
 
 def test_time_steps_are_compared_where_only_apply_packs_frames(check):
-    applied = {"files": ["coarse.nc"], "network_3d": True}
+    applied = {"files": ["coarse.nc"], "method": "network_3d_processed"}
     with pytest.raises(ValueError, match="needs one time step"):
         check(every_other, ["network_2d"], apply=applied)
-    check(every_other, ["network_2d"], apply=applied | {"network_3d": False})
+    check(every_other, ["network_2d"], apply=applied | {"method": "network_2d"})
 
 
 def test_times_that_are_numbers_are_compared_too(check):

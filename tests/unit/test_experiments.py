@@ -175,9 +175,13 @@ def test_trainings_that_a_method_needs():
     for method in ("constrained_3d", "ensemble_3d"):
         assert trainings(method, settings) == ["train_2d", "train_3d/processed"]
     assert trainings("spectral", settings) == []
-    joint = config()["train_joint"] | {"start": "trained"}
+    joint = config()["train_joint"] | {"network": "skip_joint", "start": "trained"}
     [settings] = expand(config(train_joint=joint)).values()
     assert trainings("joint", settings) == ["train_2d", "train_3d/processed", "train_joint"]
+
+
+PARTS = {"network": "skip_joint", "start": "trained"}
+"""A joint network that goes on from trained ones."""
 
 
 @pytest.mark.parametrize(
@@ -186,19 +190,25 @@ def test_trainings_that_a_method_needs():
         ({"methods": ["network_3d_raw"]}, ["train_3d"]),
         ({"methods": ["joint"]}, ["train_joint"]),
         (
-            {"methods": ["joint"], "train_joint": {"start": "trained"}},
+            {"methods": ["joint"], "train_joint": PARTS},
             ["train_2d", "train_3d", "train_joint"],
+        ),
+        ({"methods": ["constrained_joint"]}, ["train_joint"]),
+        ({"methods": ["ensemble_joint"], "repeats": 2}, ["train_joint"]),
+        (
+            {"methods": ["network_2d"], "apply": {"files": ["a.nc"], "method": "joint"}},
+            ["train_2d", "train_joint"],
         ),
         ({"methods": ["spectral", "network_2d"]}, ["train_2d"]),
         ({"methods": ["network_2d"], "apply": {"files": ["a.nc"]}}, ["train_2d", "train_3d"]),
         (
-            {"methods": ["network_3d_raw"], "apply": {"files": ["a.nc"], "network_3d": False}},
+            {"methods": ["network_3d_raw"], "apply": {"files": ["a.nc"], "method": "network_2d"}},
             ["train_3d", "train_2d"],
         ),
     ],
 )
 def test_sections_that_are_trained_are_those_of_methods_and_apply(sections, trained):
-    [settings] = expand(tiny.config(**sections)).values()
+    settings, *_ = expand(tiny.config(**sections)).values()
     assert trained_sections(settings) == trained
 
 
@@ -217,7 +227,7 @@ POLES_2D = {"downscale": {"scale": 8}, "simulate": {"grid": "T31"}}
         ),
         (
             {"train_3d": {"patch_points": 65}, "methods": ["joint"]},
-            [{"methods": ["network_3d_processed"]}, {"train_joint": {"start": "trained"}}, APPLIED],
+            [{"methods": ["network_3d_processed"]}, {"train_joint": PARTS}, APPLIED],
             "config: train_3d.patch_points is 65, but frames of simulate.grid T42 have only 64",
         ),
         (
@@ -226,10 +236,10 @@ POLES_2D = {"downscale": {"scale": 8}, "simulate": {"grid": "T31"}}
             "leaves 6 of the 48 latitudes of simulate.grid T31, but train_2d.network skip_2d reads 8",
         ),
         (
-            {"downscale": {"scale": 8}, "train_joint": {"patch_points": None}},
-            [{"methods": ["joint"]}],
+            {"downscale": {"scale": 8}},
+            [{"methods": ["joint"]}, {"apply": APPLIED["apply"] | {"method": "joint"}}],
             "config: downscale.scale 8 leaves 8 of the 64 latitudes of simulate.grid T42, but "
-            "train_joint.network skip_joint reads 12 beyond a pole",
+            "train_joint.network fusion_joint reads 11 beyond a pole",
         ),
     ],
 )
@@ -286,6 +296,7 @@ def test_training_that_a_method_ends_with():
     assert trained_by("joint") == "train_joint"
     assert trained_by("constrained_2d") == trained_by("ensemble_2d") == "train_2d"
     assert trained_by("constrained_3d") == "train_3d/processed"
+    assert trained_by("constrained_joint") == trained_by("ensemble_joint") == "train_joint"
 
 
 @pytest.mark.parametrize("name", ["half", "paper"])
@@ -325,7 +336,7 @@ def test_tables_of_the_study_train_every_network_and_loss(name):
 def test_joint_network_starts_only_from_networks_of_its_kind(changes, words):
     def settings(start):
         asked = config(methods=["network_2d", "joint"])
-        asked["train_joint"] = asked["train_joint"] | {"start": start}
+        asked["train_joint"] = asked["train_joint"] | {"network": "skip_joint", "start": start}
         for section, network in changes.items():
             asked[section] = asked[section] | {"network": network}
         return expand(asked)

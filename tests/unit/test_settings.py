@@ -137,7 +137,7 @@ def paired(train, test, reading=(), **sections):
         (
             {"apply": CONSISTENT, "train_3d": {"network": "study_3d"}},
             "apply.consistent needs whole frames, but train_3d.network study_3d takes points off: "
-            "use skip_3d or fusion_3d, or apply.network_3d: false",
+            "use skip_3d or fusion_3d",
         ),
         (
             {"apply": CONSISTENT, "downscale": {"codec": "h264", "quality": 20}},
@@ -147,6 +147,26 @@ def paired(train, test, reading=(), **sections):
             {"methods": ["constrained_3d"], "train_3d": {"network": "study_3d"}},
             "methods: constrained_3d needs whole frames",
         ),
+        (
+            {"methods": ["constrained_joint"], "train_joint": {"network": "study_joint"}},
+            "methods: constrained_joint needs whole frames, but train_joint.network study_joint takes "
+            "points off: use skip_joint or fusion_joint",
+        ),
+        (
+            {"apply": CONSISTENT | {"method": "joint"}, "train_joint": {"network": "study_joint"}},
+            "apply.consistent needs whole frames, but train_joint.network study_joint",
+        ),
+        (
+            {
+                "methods": ["ensemble_joint"],
+                "repeats": 2,
+                "train_joint": {"network": "study_joint"},
+                "downscale": {"scale": 4},
+            },
+            "study_joint loses more than the 2 border points",
+        ),
+        ({"apply": {"network_3d": False}}, "apply.method: write method: network_2d"),
+        ({"apply": {"network_3d": True}}, "apply.method: write method: network_3d_processed"),
         (
             {"train_2d": {"network": "edsr_2d", "first_layer": "pretrained"}},
             "train_2d.first_layer is pretrained, but edsr_2d has another first layer",
@@ -225,6 +245,7 @@ def test_networks_that_keep_all_points_may_be_made_consistent(network):
         {"source": {"predictors": ["divergence"]}, "simulate": {"time_step_minutes": 5}},
         {"source": {"predictors": ["u"]}, "train_joint": {"network": "skip_3d_first_joint"}},
         {"source": {"predictors": ["u"]}, "methods": ["joint"]},
+        {"source": {"predictors": ["u"]}, "apply": CONSISTENT | {"method": "joint"}},
         {"source": FILES | {"train": ["a.nc"], "predictors": ["heights"]}},
     ],
 )

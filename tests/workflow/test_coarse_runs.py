@@ -23,7 +23,7 @@ CONFIG = {
     "train_2d": {"epochs": 1},
     "methods": ["network_2d"],
     "experiments": {"copies": {"source": {"coarse": None}}},
-    "apply": {"files": ["coarse_test.nc"], "network_3d": False},
+    "apply": {"files": ["coarse_test.nc"], "method": "network_2d"},
 }
 FROM_DOWNSCALE = ["compare", "downscale", "evaluate", "infer_2d", "report", "train_2d", "upscale"]
 

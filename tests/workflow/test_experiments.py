@@ -9,6 +9,8 @@ from tiny import REPOSITORY, read_json
 
 from swsr.checkpoint import load_network
 from swsr.evaluation.evaluated import Evaluated
+from swsr.geometry import Geometry
+from swsr.resampling import bicubic
 from swsr.zarr_io import open_frames
 
 pytestmark = pytest.mark.chain
@@ -112,7 +114,7 @@ def test_ensembles_are_judged_beside_their_members(compared):
 def test_coarse_runs_get_the_mean_of_all_repeats(compared):
     results = compared.folder / "results" / "tiny"
     open_frames(results / "downscale" / "seed_10.json").to_netcdf(compared.folder / "coarse.nc")
-    config = {"apply": {"files": ["coarse.nc"], "ensemble": True, "network_3d": False}}
+    config = {"apply": {"files": ["coarse.nc"], "ensemble": True, "method": "network_2d"}}
     done = compared.snakemake("--", "apply", config=config)
     assert done.returncode == 0, done.stderr
     ours = open_frames(results / "apply" / "coarse.json")
@@ -120,6 +122,51 @@ def test_coarse_runs_get_the_mean_of_all_repeats(compared):
     scale = float(np.abs(theirs["vorticity"]).max())
     for name in ("vorticity", "vorticity_spread"):
         np.testing.assert_allclose(ours[name] / scale, theirs[name] / scale, rtol=0, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def with_joint(tmp_path_factory):
+    """One network of five frames from two seeds, with what is made of its results."""
+    folder = tmp_path_factory.mktemp("joint")
+    config = yaml.safe_load((REPOSITORY / "studies" / "tiny.yaml").read_text())
+    config |= {"methods": ["joint", "constrained_joint", "ensemble_joint"], "repeats": 2}
+    (folder / "mine.yaml").write_text(yaml.safe_dump(config))
+    return run_chain(folder, folder / "mine.yaml")
+
+
+def test_joint_networks_are_made_consistent_and_averaged_as_others_are(with_joint):
+    results = with_joint.folder / "results" / "tiny"
+    _, card = load_network(results / "train_joint" / "network.safetensors")
+    assert card.network == "fusion_joint"
+    names = ("infer_joint", "constrain/joint", "ensemble/joint")
+    own, consistent, mean = (open_frames(results / name / "seed_10.json") for name in names)
+    further = results / "experiments" / "base.seed_1" / "infer_joint" / "seed_10.json"
+    expected = (own["vorticity"] + open_frames(further)["vorticity"]) / 2
+    np.testing.assert_allclose(mean["vorticity"], expected, atol=1e-6 * float(abs(expected).max()))
+    given = open_frames(results / "downscale" / "seed_10.json").isel(time=slice(2, -2))
+    np.testing.assert_array_equal(own["time"], given["time"])
+    copies = (
+        bicubic.downscale(frames["vorticity"].values[:, None], 2, Geometry.of(own))[:, 0]
+        for frames in (own, consistent)
+    )
+    errors = [float(abs(copy - given["vorticity"].values).max()) for copy in copies]
+    assert errors[1] < 1e-5 * float(abs(given["vorticity"]).max()) < errors[0]
+    rows = pd.read_csv(results / "compare" / "table.csv").set_index(["study", "method"])
+    assert rows.loc[("tiny", "constrained_joint"), "psnr"] > rows.loc[("tiny", "joint"), "psnr"]
+    assert "one network, consistent" in (results / "compare" / "table.md").read_text()
+
+
+def test_coarse_runs_go_through_the_joint_network(with_joint):
+    results = with_joint.folder / "results" / "tiny"
+    open_frames(results / "downscale" / "seed_10.json").to_netcdf(with_joint.folder / "coarse.nc")
+    applied = {"files": ["coarse.nc"], "method": "joint"}
+    done = with_joint.snakemake("--", "apply", config={"apply": applied})
+    assert done.returncode == 0, done.stderr
+    ours = open_frames(results / "apply" / "coarse.json")["vorticity"]
+    theirs = open_frames(results / "infer_joint" / "seed_10.json")["vorticity"]
+    scale = float(np.abs(theirs).max())
+    np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=1e-5)
+    assert not (results / "train_2d").exists()
 
 
 @pytest.fixture(scope="module")

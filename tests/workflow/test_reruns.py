@@ -124,7 +124,7 @@ RERUNS = {
     ),
     "repeats": (2, (*TRAININGS[:-1], "compare")),
     "apply.files": (["config.yaml"], ()),
-    "apply.network_3d": (False, ()),
+    "apply.method": ("network_2d", ()),
     "apply.consistent": (True, ()),
     "apply.ensemble": (True, ()),
     "apply.format": ("netcdf", ()),
@@ -137,6 +137,7 @@ WITH = {
     "downscale.scale": {"methods": [*SEVERAL, "constrained_2d", "constrained_3d"]},
     "downscale.codec": CODEC,
     "downscale.quality": CODEC,
+    "train_joint.start": {"train_joint": {"network": "skip_joint", "start": "trained"}},
 }
 # Stages that the grid of this study is too coarse for then.
 TOO_COARSE = {"downscale.scale": {"train_joint", "infer_joint"}}

@@ -6,8 +6,8 @@ rule apply:
 
 rule apply_series:
     input:
-        networks=networks_applied("train_2d"),
-        then=networks_applied("train_3d/processed") if SETTINGS.apply.network_3d else [],
+        networks=networks_applied(FIRST_APPLIED),
+        then=[each for stage in THEN_APPLIED for each in networks_applied(stage)],
         files=files_applied,
         settings=f"{RESULTS}/settings/apply.json",
     output:

@@ -32,8 +32,10 @@ STYLES: dict[str, dict[str, Any]] = {
     "joint": {"color": "#56B4E9", "linestyle": (0, (6, 2))},
     "constrained_2d": {"color": "#0072B2", "linestyle": ":", "linewidth": 2.5},
     "constrained_3d": {"color": "#009E73", "linestyle": (0, (3, 1, 1, 1)), "linewidth": 2.5},
+    "constrained_joint": {"color": "#56B4E9", "linestyle": (0, (1, 2)), "linewidth": 2.5},
     "ensemble_2d": {"color": "#004D80", "linestyle": (0, (5, 1))},
     "ensemble_3d": {"color": "#00664B", "linestyle": (0, (5, 1, 1, 1))},
+    "ensemble_joint": {"color": "#2A7FA8", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
 }
 _SIZE = (5.4, 3.6)
 _LEAST_SHARE = 1e-3

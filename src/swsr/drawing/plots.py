@@ -35,8 +35,10 @@ _MARKS: dict[str, dict[str, Any]] = {
         ("spectral", "_"),
         ("constrained_2d", "*"),
         ("constrained_3d", "P"),
+        ("constrained_joint", "X"),
         ("ensemble_2d", "^"),
         ("ensemble_3d", "h"),
+        ("ensemble_joint", "8"),
     )
 }
 

@@ -18,8 +18,10 @@ LABELS = {
     "spectral": "spectral interpolation",
     "constrained_2d": "2D network, consistent with its input",
     "constrained_3d": "2D, then 3D, consistent with their input",
+    "constrained_joint": "2D and 3D as one network, consistent with its input",
     "ensemble_2d": "mean of 2D networks",
     "ensemble_3d": "mean of 2D, then 3D networks",
+    "ensemble_joint": "mean of networks that are 2D and 3D as one",
     "result": "the result",
 }
 

@@ -158,10 +158,18 @@ class Apply(Strict):
     """Coarse runs without truth, for `snakemake apply`."""
 
     files: tuple[str, ...]
-    network_3d: bool
+    method: Literal["network_2d", "network_3d_processed", "joint"]
     consistent: bool
     ensemble: bool
     format: Literal["zarr", "netcdf"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _network_3d_is_a_method_now(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "network_3d" in given:
+            method = "network_3d_processed" if given["network_3d"] else "network_2d"
+            raise ValueError(f"apply.network_3d has become apply.method: write method: {method}")
+        return given
 
     @model_validator(mode="after")
     def _files_are_no_urls(self) -> Self:

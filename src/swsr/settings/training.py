@@ -125,7 +125,7 @@ class TrainJoint(Train):
         if self.start == "trained" and self.network == "fusion_joint":
             raise ValueError(
                 "train_joint.start is trained, but fusion_joint has no parts that train_2d and "
-                "train_3d train: use random"
+                "train_3d train: use random, or network: skip_joint"
             )
         if self.start == "trained" and "3d_first" in self.network:
             raise ValueError(

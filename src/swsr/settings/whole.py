@@ -36,19 +36,34 @@ from swsr.settings.training import (
 
 Method: TypeAlias = Literal[
     "network_2d", "network_3d_raw", "network_3d_processed", "combined_raw", "joint", "spectral",
-    "constrained_2d", "constrained_3d", "ensemble_2d", "ensemble_3d",
+    "constrained_2d", "constrained_3d", "constrained_joint",
+    "ensemble_2d", "ensemble_3d", "ensemble_joint",
 ]  # fmt: skip
 """How frames are restored, beside interpolation: by the 2D network; by 3D networks on interpolated
 frames or on 2D results; by the 3D network that was trained on interpolated frames on 2D results;
-by a 2D and a 3D network that were trained as one; by spectral interpolation;
-by the 2D network, or it and then the 3D one, made consistent with the low-resolution frames; by
-the mean of the results of 2D networks, or of them and then 3D ones, of all repeats."""
+by one network that reads five low-resolution frames; by spectral interpolation;
+by the 2D network, or it and then the 3D one, or the joint one, made consistent with the
+low-resolution frames; by the mean of the results of such networks of all repeats."""
+
+CONSTRAINED: dict[Method, Method] = {
+    "constrained_2d": "network_2d",
+    "constrained_3d": "network_3d_processed",
+    "constrained_joint": "joint",
+}
+"""Methods that make frames consistent, and whose."""
 
 MEMBERS: dict[Method, Method] = {
     "ensemble_2d": "network_2d",
     "ensemble_3d": "network_3d_processed",
+    "ensemble_joint": "joint",
 }
 """Methods that are means over repeats, and of what."""
+
+_WHOLE = {
+    "network_3d_processed": ("train_3d", "study_3d", "skip_3d or fusion_3d"),
+    "joint": ("train_joint", "study_joint", "skip_joint or fusion_joint"),
+}
+"""Methods whose network may take points off: its section, which network does so, which do not."""
 
 SPREAD = "_spread"
 """What ends the name of a variable that is the spread of another, over an ensemble."""
@@ -128,11 +143,12 @@ class Settings(Strict):
 
     @model_validator(mode="after")
     def _consistent_frames_are_whole_and_true(self) -> Self:
-        for wish, of_3d, instead in self._consistent():
-            if of_3d and self.train_3d.network == "study_3d":
+        for wish, method in self._consistent():
+            section, cropping, whole = _WHOLE.get(method, ("train_2d", None, ""))
+            if getattr(self, section).network == cropping:
                 raise ValueError(
-                    f"{wish} needs whole frames, but train_3d.network study_3d takes points off: "
-                    f"use skip_3d or fusion_3d{instead}"
+                    f"{wish} needs whole frames, but {section}.network {cropping} takes points "
+                    f"off: use {whole}"
                 )
             if self.downscale.codec is not None:
                 raise ValueError(
@@ -172,13 +188,18 @@ class Settings(Strict):
             )
         return self
 
-    def _consistent(self) -> Iterator[tuple[str, bool, str]]:
-        """What makes results consistent with their input, whether of a 3D network, what else."""
+    def _consistent(self) -> Iterator[tuple[str, Method]]:
+        """What makes results consistent with their input, and the method whose results."""
         if self.apply.files and self.apply.consistent:
-            yield "apply.consistent", self.apply.network_3d, ", or apply.network_3d: false"
-        for method in ("constrained_2d", "constrained_3d"):
-            if method in self.methods:
-                yield f"methods: {method}", method == "constrained_3d", ""
+            yield "apply.consistent", self.apply.method
+        for method in self.methods:
+            if method in CONSTRAINED:
+                yield f"methods: {method}", CONSTRAINED[method]
+
+    @property
+    def _trains_joint(self) -> bool:
+        applied = self.apply.files and self.apply.method == "joint"
+        return bool(applied) or any(method.endswith("joint") for method in self.methods)
 
     @model_validator(mode="after")
     def _patches_fit_images(self) -> Self:
@@ -199,15 +220,15 @@ class Settings(Strict):
 
     @model_validator(mode="after")
     def _joint_keeps_points(self) -> Self:
-        wide = self.downscale.scale > 2
-        if "joint" in self.methods and self.train_joint.network == "study_joint" and wide:
+        if not self._trains_joint or self.train_joint.network != "study_joint":
+            return self
+        if self.downscale.scale > 2:
             raise ValueError(
                 "train_joint.network study_joint loses more than the 2 border points that the "
                 f"evaluation leaves out at downscale.scale {self.downscale.scale}: use skip_joint"
             )
         points = self.train_joint.patch_points
-        crops = "joint" in self.methods and self.train_joint.network == "study_joint"
-        if crops and points is not None and points * self.downscale.scale < PACK_FRAMES:
+        if points is not None and points * self.downscale.scale < PACK_FRAMES:
             raise ValueError(
                 f"train_joint.patch_points is {points}, but study_joint crops 2 high-resolution "
                 f"points on each side: use {-(-PACK_FRAMES // self.downscale.scale)} or more"
@@ -227,10 +248,10 @@ class Settings(Strict):
     @model_validator(mode="after")
     def _predictors_are_read(self) -> Self:
         first_3d = self.train_joint.network.endswith("_3d_first_joint")
-        if self.source.predictors and "joint" in self.methods and first_3d:
+        if self.source.predictors and self._trains_joint and first_3d:
             raise ValueError(
                 f"train_joint.network {self.train_joint.network} begins with a 3D network, which "
-                "reads no source.predictors: use skip_joint"
+                "reads no source.predictors: use skip_joint or fusion_joint"
             )
         kept = self.train_2d.first_layer != "random" and not self.train_2d.first_layer_rate
         if self.source.predictors and kept:
@@ -242,7 +263,7 @@ class Settings(Strict):
 
     @model_validator(mode="after")
     def _joint_starts_from_its_parts(self) -> Self:
-        if "joint" not in self.methods or self.train_joint.start != "trained":
+        if not self._trains_joint or self.train_joint.start != "trained":
             return self
         kind, _, _ = self.train_joint.network.partition("_")
         for stage, part in (("train_2d", f"{kind}_2d"), ("train_3d", f"{kind}_3d")):

@@ -37,7 +37,7 @@ from swsr.zarr_io import open_frames
 
 PACKED = (
     "network_3d_raw", "network_3d_processed", "combined_raw", "joint", "constrained_3d",
-    "ensemble_3d",
+    "constrained_joint", "ensemble_3d", "ensemble_joint",
 )  # fmt: skip
 """Methods whose frames are centres of packs."""
 
