@@ -172,7 +172,7 @@ def test_pictures_of_one_method_show_that(inferred, tmp_path, monkeypatch, metho
     monkeypatch.setattr(plots, "draw_comparison", lambda fields, *_: drawn.append(list(fields)))
     inferred.judge(tmp_path, method)
     page = (tmp_path / "report" / "report.html").read_text()
-    label = "2D and 3D as one" if method == "joint" else LABELS[method]
+    label = "joint network" if method == "joint" else LABELS[method]
     assert drawn == [["ground truth", "low resolution", "bicubic", label]]
     assert f"<figcaption>error of {label}: root mean square" in page
 

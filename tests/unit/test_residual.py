@@ -66,6 +66,14 @@ def test_documented_table_of_3d_networks():
     }
 
 
+def test_documented_cost_of_fusion_joint():
+    """Every weight is used once for each low-resolution point."""
+    network = build_network("fusion_joint", 1, 2)
+    weights = sum(parameter.numel() for parameter in network.parameters() if parameter.dim() > 1)
+    said = f"{count_parameters(network):,} parameters and {weights:,} multiply-adds"
+    assert said in (REPOSITORY / "docs" / "experiments.md").read_text()
+
+
 @pytest.mark.parametrize("name", ["fusion_3d", "fusion_joint"])
 def test_fusion_reads_every_frame(name):
     network = build_network(name, 1, 2)

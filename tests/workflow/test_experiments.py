@@ -153,7 +153,7 @@ def test_joint_networks_are_made_consistent_and_averaged_as_others_are(with_join
     assert errors[1] < 1e-5 * float(abs(given["vorticity"]).max()) < errors[0]
     rows = pd.read_csv(results / "compare" / "table.csv").set_index(["study", "method"])
     assert rows.loc[("tiny", "constrained_joint"), "psnr"] > rows.loc[("tiny", "joint"), "psnr"]
-    assert "one network, consistent" in (results / "compare" / "table.md").read_text()
+    assert "joint network, consistent" in (results / "compare" / "table.md").read_text()
 
 
 def test_coarse_runs_go_through_the_joint_network(with_joint):

@@ -176,7 +176,7 @@ What `snakemake` runs again when one key of the config changes, with the embedde
   is of one that is removed; adding one also trains what it needs.
 - `split.test_fraction` is used only where `source.test` names no series; then it acts as `split.validation_fraction` does.
 - `ensemble`, of `methods` with `repeats`, runs again with the results of any of its networks.
-- `constrain` is that of 2D results; that of 3D results runs again with `infer_3d`.
+- `constrain` is that of 2D results; that of 3D results runs again with `infer_3d`, that of joint ones with `infer_joint`.
 - `experiments` and `repeats` run what their studies do not share with this one: here another `train_3d`, and a second seed.
 - Keys of `apply` change results of `snakemake apply` alone.
 - `source.kind` cannot change alone. With files in place of the embedded source everything but `simulate` runs.

@@ -14,21 +14,21 @@ LABELS = {
     "network_3d_raw": "3D on interpolated frames",
     "combined_raw": "2D, then 3D trained on interpolated frames",
     "network_3d_processed": "2D, then 3D trained on 2D results",
-    "joint": "2D and 3D as one network",
+    "joint": "joint network",
     "spectral": "spectral interpolation",
     "constrained_2d": "2D network, consistent with its input",
     "constrained_3d": "2D, then 3D, consistent with their input",
-    "constrained_joint": "2D and 3D as one network, consistent with its input",
+    "constrained_joint": "joint network, consistent with its input",
     "ensemble_2d": "mean of 2D networks",
     "ensemble_3d": "mean of 2D, then 3D networks",
-    "ensemble_joint": "mean of networks that are 2D and 3D as one",
+    "ensemble_joint": "mean of joint networks",
     "result": "the result",
 }
 
 _PICTURED = {
     "2D network": "network_2d",
     "2D then 3D": "network_3d_processed",
-    "2D and 3D as one": "joint",
+    "joint network": "joint",
 }
 """Networks that pictures of frames show, under shorter names."""
 
