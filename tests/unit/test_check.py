@@ -107,7 +107,8 @@ def test_patches_and_latitudes_are_checked_of_the_networks_that_are_trained(chec
         (coarse | {"train_2d": {"patch_points": 6}}, "skip_2d reads 8 beyond a pole"),
     ):
         check(lambda frames: frames, ["network_3d_raw"], **sections)
-        for more in ({"methods": ["network_2d"]}, {"apply": {"files": ["coarse.nc"]}}):
+        applied = {"files": ["coarse.nc"], "method": "network_2d"}
+        for more in ({"methods": ["network_2d"]}, {"apply": applied}):
             with pytest.raises(ValueError, match=words):
                 check(lambda frames: frames, **{"methods": ["network_3d_raw"]} | sections | more)
 

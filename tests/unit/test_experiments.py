@@ -63,7 +63,7 @@ def test_experiments_are_the_study_with_changes():
 def test_coarse_runs_are_of_the_study_alone():
     """An experiment, which none of its networks is applied of, may differ from what `apply` needs."""
     asked = tiny.config(
-        apply={"files": ["a.nc"], "consistent": True},
+        apply=APPLIED["apply"] | {"consistent": True},
         experiments={"old": {"train_3d": {"network": "study_3d"}}},
     )
     base, old = expand(asked).values()
@@ -196,11 +196,14 @@ PARTS = {"network": "skip_joint", "start": "trained"}
         ({"methods": ["constrained_joint"]}, ["train_joint"]),
         ({"methods": ["ensemble_joint"], "repeats": 2}, ["train_joint"]),
         (
-            {"methods": ["network_2d"], "apply": {"files": ["a.nc"], "method": "joint"}},
-            ["train_2d", "train_joint"],
+            {
+                "methods": ["network_2d"],
+                "apply": {"files": ["a.nc"], "method": "network_3d_processed"},
+            },
+            ["train_2d", "train_3d"],
         ),
         ({"methods": ["spectral", "network_2d"]}, ["train_2d"]),
-        ({"methods": ["network_2d"], "apply": {"files": ["a.nc"]}}, ["train_2d", "train_3d"]),
+        ({"methods": ["network_2d"], "apply": {"files": ["a.nc"]}}, ["train_2d", "train_joint"]),
         (
             {"methods": ["network_3d_raw"], "apply": {"files": ["a.nc"], "method": "network_2d"}},
             ["train_3d", "train_2d"],
@@ -212,7 +215,7 @@ def test_sections_that_are_trained_are_those_of_methods_and_apply(sections, trai
     assert trained_sections(settings) == trained
 
 
-APPLIED = {"apply": {"files": ["a.nc"]}}
+APPLIED = {"apply": {"files": ["a.nc"], "method": "network_3d_processed"}}
 POLES_2D = {"downscale": {"scale": 8}, "simulate": {"grid": "T31"}}
 """Leaves too few latitudes for the 2D network, and enough for a 3D one."""
 
@@ -236,7 +239,7 @@ POLES_2D = {"downscale": {"scale": 8}, "simulate": {"grid": "T31"}}
             "leaves 6 of the 48 latitudes of simulate.grid T31, but train_2d.network skip_2d reads 8",
         ),
         (
-            {"downscale": {"scale": 8}},
+            {"downscale": {"scale": 8}, "methods": ["network_2d"]},
             [{"methods": ["joint"]}, {"apply": APPLIED["apply"] | {"method": "joint"}}],
             "config: downscale.scale 8 leaves 8 of the 64 latitudes of simulate.grid T42, but "
             "train_joint.network fusion_joint reads 11 beyond a pole",

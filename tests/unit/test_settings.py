@@ -15,7 +15,7 @@ from swsr.settings import (
 )
 from swsr.settings.config_file import check_keys
 
-CONSISTENT = {"files": ["a.nc"], "consistent": True}
+CONSISTENT = {"files": ["a.nc"], "method": "network_3d_processed", "consistent": True}
 SPREAD_AS_WELL = {"kind": "files", "train": ["a.nc"], "test": [], "variables": ["u", "u_spread"]}
 FILES = {"kind": "files", "test": []}
 
@@ -243,7 +243,11 @@ def test_networks_that_keep_all_points_may_be_made_consistent(network):
     [
         {"source": {"predictors": ["u"], "units": {"u": "km h-1"}}},
         {"source": {"predictors": ["divergence"]}, "simulate": {"time_step_minutes": 5}},
-        {"source": {"predictors": ["u"]}, "train_joint": {"network": "skip_3d_first_joint"}},
+        {
+            "source": {"predictors": ["u"]},
+            "methods": ["network_2d"],
+            "train_joint": {"network": "skip_3d_first_joint"},
+        },
         {"source": {"predictors": ["u"]}, "methods": ["joint"]},
         {"source": {"predictors": ["u"]}, "apply": CONSISTENT | {"method": "joint"}},
         {"source": FILES | {"train": ["a.nc"], "predictors": ["heights"]}},

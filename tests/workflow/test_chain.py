@@ -187,7 +187,7 @@ def test_coarse_runs_without_truth_are_super_resolved(copy):
     results = copy.folder / "results" / "tiny"
     low = open_frames(results / "downscale" / "seed_10.json").rename(lat="y", lon="x")
     low.to_netcdf(copy.folder / "coarse run.nc")
-    config = {"apply": {"files": ["coarse run.nc"]}}
+    config = {"apply": {"files": ["coarse run.nc"], "method": "network_3d_processed"}}
     consistent = {"apply": config["apply"] | {"consistent": True}}
     done = copy.snakemake("--", "apply", config=consistent)
     assert done.returncode == 0, done.stderr
@@ -308,7 +308,14 @@ OWN = "results/tiny/train_2d/network.safetensors"
         ("train_3d.start", "~/results/tiny/train_3d/raw/network.safetensors", {}),
         ("train_2d.first_layer", OWN, {}),
         ("train_2d.first_layer", "~/" + OWN, {}),
-        ("train_2d.start", OWN, {"methods": ["network_3d_raw"], "apply": {"files": ["a.nc"]}}),
+        (
+            "train_2d.start",
+            OWN,
+            {
+                "methods": ["network_3d_raw"],
+                "apply": {"files": ["a.nc"], "method": "network_2d"},
+            },
+        ),
     ],
 )
 def test_a_training_does_not_start_from_itself(tmp_path, monkeypatch, key, path, config):

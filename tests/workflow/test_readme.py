@@ -21,8 +21,7 @@ COMMANDS = [
 ]
 APPLY = [
     "snakemake apply --cores 2 --configfile mine.yaml",
-    "python -m swsr apply results/mine/train_2d/network.safetensors coarse.nc fine.nc "
-    "--then results/mine/train_3d/processed/network.safetensors",
+    "python -m swsr apply results/mine/train_joint/network.safetensors coarse.nc fine.nc",
 ]
 ENVIRONMENT = Path(sys.executable).parent.parent
 
