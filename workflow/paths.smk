@@ -137,9 +137,16 @@ def trainings_of(study):
 
 
 def all_trainings_of(study):
-    """The same, and before them what the 2D network starts from, which no method uses."""
+    """The same, before them what the 2D network starts from, and what `apply` alone uses."""
     first = ["pretrain_2d"] if pretrains(STUDIES[study]) else []
-    return first + trainings_of(study)
+    applied = APPLY and study in applied_studies()
+    last = trainings(SETTINGS.apply.method, STUDIES[study]) if applied else []
+    return list(dict.fromkeys([*first, *trainings_of(study), *last]))
+
+
+def applied_studies():
+    """Whose networks `apply` uses: the study or, for an ensemble, all repeats of it."""
+    return members(STUDIES, STUDY) if SETTINGS.apply.ensemble else [STUDY]
 
 
 def methods_of(study):
@@ -216,8 +223,7 @@ def state_applied(wildcards):
 
 def networks_applied(stage):
     """Networks of a training: that of the study or, for an ensemble, those of all repeats."""
-    applied = members(STUDIES, STUDY) if SETTINGS.apply.ensemble else [STUDY]
-    return [trained(member, stage)["network"] for member in applied]
+    return [trained(study, stage)["network"] for study in applied_studies()]
 
 
 def flag(name, values):

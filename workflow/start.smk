@@ -207,7 +207,10 @@ def wanted(study):
     results = [
         *(files_of(study, name)[0] for name in roles(study) if simulated),
         *stores_of(study).values(),
-        *(Path(trained(study, s)["network"]).parent for s in all_trainings_of(study)),
+        *(
+            Path(trained(study, stage)["network"]).parent
+            for stage in all_trainings_of(study)
+        ),
         f"results/{study}/evaluate",
     ]
     stages = [rule.name for rule in workflow.rules]

@@ -141,7 +141,7 @@ def _check_steps(series: dict[str, dict[str, Any]], files: Mapping[str, list[Pat
             raise ValueError(
                 f"{files[name][0]}: a frame every {ours:g} seconds, but every {theirs:g} in "
                 f"{files[first][0]}: a network of five frames in a row needs one time step; use "
-                "source.every, or methods of 2D alone"
+                "source.every, or methods and apply.method of 2D alone"
             )
 
 

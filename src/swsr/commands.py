@@ -96,12 +96,14 @@ STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         },
     ),
     "train_joint": (
-        "train a 2D and a 3D network as one",
+        "train one network from five low-resolution frames to a fine one",
         {
             "settings": _SETTINGS,
             "low": _LOWS,
             "high": _HIGHS,
-            "start": _MANY | _OPTIONAL | {"help": "a 2D and a 3D network to go on from"},
+            "start": _MANY
+            | _OPTIONAL
+            | {"help": "a 2D and a 3D network to go on from (skip_joint, study_joint)"},
             "output": _FOLDER,
         },
     ),
@@ -137,7 +139,7 @@ STAGES: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         },
     ),
     "apply": (
-        "super-resolve frames that have no truth: apply NETWORK_2D COARSE FINE",
+        "super-resolve frames that have no truth: apply NETWORK COARSE FINE",
         {
             "network": {"type": Path, "help": "a trained 2D or joint network, network.safetensors"},
             "coarse": {"type": Path, "help": "a file, a folder, or a quoted pattern of files"},

@@ -166,8 +166,9 @@ def upstream(stage: str, settings: Settings) -> tuple[str, ...]:
 
 
 def pretrains(settings: Settings) -> bool:
-    """Whether a training that the methods need starts from one on natural images."""
-    needed = {stage for method in settings.methods for stage in trainings(method, settings)}
+    """Whether a training that methods, or `snakemake apply`, need starts from natural images."""
+    methods = [*settings.methods, *([settings.apply.method] if settings.apply.files else [])]
+    needed = {stage for method in methods for stage in trainings(method, settings)}
     return any("pretrain_2d" in upstream(stage, settings) for stage in needed)
 
 

@@ -88,7 +88,7 @@ def apply_network(
         Where to compute.
     consecutive
         Whether samples follow on each other: frames that packs share then travel to the device, and
-        go through a joint network's layers, once.
+        go through the layers of a `NetworkJoint`, once.
 
     Returns
     -------

@@ -86,6 +86,14 @@ def test_a_network_of_another_kind_is_no_start(
     assert not (tmp_path / "network.safetensors").exists()
 
 
+def test_a_joint_network_without_parts_starts_from_none(stores, networks, tmp_path):
+    done = train(stores, tmp_path, "--start", networks[0], stage="train_joint")
+    assert done.returncode == 1
+    sentence = f"{networks[0]}: fusion_joint has no parts to start from: leave out --start"
+    assert sum(sentence in line for line in done.stderr.splitlines()) == 1
+    assert not (tmp_path / "network.safetensors").exists()
+
+
 def test_a_network_of_another_scale_or_of_more_fields_is_no_start(networks):
     asked = Settings.from_mapping(config(train_2d={"start": str(networks[0])})).train_2d
     assert read_start(networks[0], asked, 2, 1, 0)[1].network == "skip_2d"

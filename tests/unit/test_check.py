@@ -125,6 +125,8 @@ def test_time_steps_are_compared_where_only_apply_packs_frames(check):
     applied = {"files": ["coarse.nc"], "method": "network_3d_processed"}
     with pytest.raises(ValueError, match="needs one time step"):
         check(every_other, ["network_2d"], apply=applied)
+    with pytest.raises(ValueError, match=r"methods and apply.method of 2D alone"):
+        check(every_other, ["network_2d"], apply=applied | {"method": "joint"})
     check(every_other, ["network_2d"], apply=applied | {"method": "network_2d"})
 
 

@@ -52,7 +52,7 @@ def trained(name, scale, predictors=0):
      ("skip_3d", 1, 0), ("srcnn_2d", 2, 0), ("fsrcnn_2d", 2, 0), ("edsr_2d", 3, 0),
      ("skip_joint", 2, 0), ("subpixel_2d", 2, 0), ("subpixel_2d", 3, 0), ("fusion_3d", 1, 0),
      ("skip_2d", 2, 2), ("skip_joint", 2, 2),
-     ("fusion_joint", 2, 0), ("fusion_joint", 3, 2)],
+     ("fusion_joint", 1, 0), ("fusion_joint", 3, 2)],
 )  # fmt: skip
 def test_onnx_runtime_agrees_with_torch(name, scale, predictors, tmp_path):
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")

@@ -137,7 +137,7 @@ def paired(train, test, reading=(), **sections):
         (
             {"apply": CONSISTENT, "train_3d": {"network": "study_3d"}},
             "apply.consistent needs whole frames, but train_3d.network study_3d takes points off: "
-            "use skip_3d or fusion_3d",
+            "use skip_3d or fusion_3d, or apply.method: network_2d",
         ),
         (
             {"apply": CONSISTENT, "downscale": {"codec": "h264", "quality": 20}},
@@ -164,6 +164,10 @@ def paired(train, test, reading=(), **sections):
                 "downscale": {"scale": 4},
             },
             "study_joint loses more than the 2 border points",
+        ),
+        (
+            {"methods": ["constrained_joint"], "downscale": {"codec": "h264", "quality": 20}},
+            "methods: constrained_joint would bring back the errors of downscale.codec h264",
         ),
         ({"apply": {"network_3d": False}}, "apply.method: write method: network_2d"),
         ({"apply": {"network_3d": True}}, "apply.method: write method: network_3d_processed"),
@@ -229,6 +233,17 @@ def test_wrong_settings_are_one_clear_line(sections, sentence):
         Settings.from_mapping(content)
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_network_that_takes_points_off_is_refused_only_where_it_is_evaluated():
+    applied = {"files": ["a.nc"], "method": "joint"}
+    asked = settings(
+        methods=["network_2d"],
+        apply=applied,
+        train_joint={"network": "study_joint"},
+        downscale={"scale": 4},
+    )
+    assert asked.train_joint.network == "study_joint"
 
 
 @pytest.mark.parametrize("network", ["skip_3d", "fusion_3d"])

@@ -171,7 +171,7 @@ What `snakemake` runs again when one key of the config changes, with the embedde
   something changed. Changed files of `apply` are super-resolved again. A training runs again when the file that its
   `first_layer` or `start` names is newer than its result.
 - To free the disk of a study, remove `results/STUDY`: `--delete-all-output` knows no stores, only what describes them.
-- **Optional stages** run where the config asks for them: `train_joint` where `methods` name `joint`, `pretrain_2d` where
+- **Optional stages** run where the config asks for them, as `pretrain_2d` where
   `train_2d.first_layer` is `pretrained` (then its keys run it, `train_2d` and what follows). The row of `methods`
   is of one that is removed; adding one also trains what it needs.
 - `split.test_fraction` is used only where `source.test` names no series; then it acts as `split.validation_fraction` does.

@@ -4,8 +4,8 @@ Every network maps a batch of frames scaled to [0, 1], with variables as channel
 
 - 2D: (n, variables + predictors, lat, lon) -> (n, variables, scale * lat, scale * lon)
 - 3D: (n, variables, 5, lat, lon) -> (n, variables, lat, lon), the centre frame sharpened
-- joint: (n, variables + predictors, 5, lat, lon) -> (n, variables, scale * lat, scale * lon), see
-  `joint`
+- joint: (n, variables + predictors, 5, lat, lon) -> (n, variables, scale * lat, scale * lon); those
+  made of a 2D and a 3D network, in `joint`, take longer runs of frames too
 
 Predictors are low-resolution fields that a network reads and does not give. 3D networks have none.
 

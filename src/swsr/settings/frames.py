@@ -151,6 +151,6 @@ class Split(Strict):
             if count < PACK_FRAMES:
                 raise ValueError(
                     f"split: of {num_frames} frames the {name} set gets {count}, fewer than the "
-                    f"{PACK_FRAMES} that the 3D network packs: give more frames or other fractions"
+                    f"{PACK_FRAMES} that a network reads: give more frames or other fractions"
                 )
         return ranges

@@ -145,10 +145,11 @@ class Settings(Strict):
     def _consistent_frames_are_whole_and_true(self) -> Self:
         for wish, method in self._consistent():
             section, cropping, whole = _WHOLE.get(method, ("train_2d", None, ""))
+            instead = ", or apply.method: network_2d" if wish == "apply.consistent" else ""
             if getattr(self, section).network == cropping:
                 raise ValueError(
                     f"{wish} needs whole frames, but {section}.network {cropping} takes points "
-                    f"off: use {whole}"
+                    f"off: use {whole}{instead}"
                 )
             if self.downscale.codec is not None:
                 raise ValueError(
@@ -222,10 +223,12 @@ class Settings(Strict):
     def _joint_keeps_points(self) -> Self:
         if not self._trains_joint or self.train_joint.network != "study_joint":
             return self
-        if self.downscale.scale > 2:
+        evaluated = any(method.endswith("joint") for method in self.methods)
+        if evaluated and self.downscale.scale > 2:
             raise ValueError(
                 "train_joint.network study_joint loses more than the 2 border points that the "
-                f"evaluation leaves out at downscale.scale {self.downscale.scale}: use skip_joint"
+                f"evaluation leaves out at downscale.scale {self.downscale.scale}: use skip_joint "
+                "or fusion_joint"
             )
         points = self.train_joint.patch_points
         if points is not None and points * self.downscale.scale < PACK_FRAMES:
@@ -327,7 +330,7 @@ class Settings(Strict):
                 raise ValueError(
                     f"downscale.scale {scale} leaves {num_lat // scale} of the {num_lat} latitudes "
                     f"of {origin}, but {stage}.network {network} reads {needed} beyond a pole: use "
-                    "a smaller scale, or a finer grid"
+                    "a smaller scale, a finer grid, or methods and apply.method without it"
                 )
 
     @classmethod

@@ -147,7 +147,7 @@ def evaluate(
     network
         Any of the trained networks, for the scaling.
     training
-        `train_2d`, `train_3d/raw`, `train_3d/processed` -> folder of that training.
+        `train_2d`, `train_3d/raw`, `train_3d/processed`, `train_joint` -> folder of that training.
     output
         Folder of the results.
     """

@@ -1,4 +1,4 @@
-"""Super-resolve a series with a 2D and a 3D network that were trained as one."""
+"""Super-resolve a series with the trained joint network."""
 
 from pathlib import Path
 

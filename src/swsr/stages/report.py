@@ -37,7 +37,7 @@ def report(
     evaluation
         Folder that `evaluate` wrote.
     training
-        `train_2d`, `train_3d/raw`, `train_3d/processed` -> folder of that training.
+        `train_2d`, `train_3d/raw`, `train_3d/processed`, `train_joint` -> folder of that training.
     study
         Folder of the study, for settings and provenance.
     output

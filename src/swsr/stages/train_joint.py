@@ -1,4 +1,4 @@
-"""Train a 2D and a 3D network as one: five low-resolution frames -> the centre frame, restored."""
+"""Train one network: five low-resolution frames -> the centre frame, restored."""
 
 from pathlib import Path
 
@@ -16,6 +16,6 @@ def train_joint(
 ) -> None:
     """Train on the series of the manifests `low` and `high`; see `training.stage.train`.
 
-    `start` are a trained 2D and a trained 3D network to go on from.
+    `start` are a trained 2D and a trained 3D network that one made of both goes on from.
     """
     train(settings, low, high, output, run, start or [])

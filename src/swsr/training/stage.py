@@ -99,6 +99,10 @@ def _start_from(path: Path, network: Network, choices: TrainStage, low: Series, 
         network.load_state_dict(earlier.state_dict())
         run.say(f"starts from {path}, trained on {', '.join(card.variables)}")
         return
+    if not isinstance(choices.train, Train2d):
+        raise ValueError(
+            f"{path}: {choices.train.network} has no parts to start from: leave out --start"
+        )
     trained = read_first_layer(path)
     start_first_layer(network, trained)
     without = "" if trained.bias is not None else ", which has no biases: they start from zero"
