@@ -46,55 +46,43 @@ class SubPixel2d(nn.Module):
         Further channels of input, after those.
     """
 
-    _FEATURES, _DEPTH = 16, 5
+    _FEATURES, _DEPTH, _FRAMES = 16, 5, 1
 
     def __init__(self, variables: int, scale: int, predictors: int = 0) -> None:
         super().__init__()
         self.variables = variables
-        first = nn.Conv2d(variables + predictors, self._FEATURES, 5)
+        first = nn.Conv2d((variables + predictors) * self._FRAMES, self._FEATURES, 5)
         self.layers = _layers(first, self._DEPTH, variables, scale)
         halo = 2 + self._DEPTH + 1  # 5x5: 2 points; each 3x3: 1
         self.reach = Reach(
-            scale, trim=halo, halo=halo, num_frames=1, extends=True, predictors=predictors
-        )
-
-    def forward(self, low: Tensor) -> Tensor:
-        """(n, variables + predictors, lat, lon) -> variables, upscaled, without the margin."""
-        return _bicubic(low[:, : self.variables], self.reach) + _correction(self.layers, low)
-
-
-class FusionJoint(nn.Module):
-    """Eight residual blocks of 24 features on five low-resolution frames, and a pixel shuffle.
-
-    What they give is added to the bicubic upscaling of the centre frame, as in `SubPixel2d`.
-
-    Parameters
-    ----------
-    variables
-        Channels of input and output.
-    scale
-        Points of output per point of input along lat and lon.
-    predictors
-        Further channels of input, after those.
-    """
-
-    _FEATURES, _DEPTH = 24, 8
-
-    def __init__(self, variables: int, scale: int, predictors: int = 0) -> None:
-        super().__init__()
-        self.variables = variables
-        first = nn.Conv2d((variables + predictors) * PACK_FRAMES, self._FEATURES, 5)
-        self.layers = _layers(first, self._DEPTH, variables, scale)
-        halo = 2 + self._DEPTH + 1  # 5x5: 2 points; each 3x3: 1
-        self.reach = Reach(
-            scale, trim=halo, halo=halo, num_frames=PACK_FRAMES, extends=True,
+            scale, trim=halo, halo=halo, num_frames=self._FRAMES, extends=True,
             predictors=predictors,
         )  # fmt: skip
 
-    def forward(self, pack: Tensor) -> Tensor:
+    def forward(self, low: Tensor) -> Tensor:
+        """(n, variables + predictors, lat, lon) -> variables, upscaled, without the margin."""
+        return self._bicubic(low) + _correction(self.layers, low)
+
+    def _bicubic(self, low: Tensor) -> Tensor:
+        """The skip: the variables of frames, upscaled, without the margin."""
+        scale = self.reach.scale
+        high = resize(low[:, : self.variables], (low.shape[-2] * scale, low.shape[-1] * scale))
+        return inner(high, self.reach.trim * scale)
+
+
+class FusionJoint(SubPixel2d):
+    """Eight residual blocks of 24 features on five low-resolution frames, and a pixel shuffle.
+
+    What they give is added to the bicubic upscaling of the centre frame. Parameters are those of
+    `SubPixel2d`.
+    """
+
+    _FEATURES, _DEPTH, _FRAMES = 24, 8, PACK_FRAMES
+
+    def forward(self, low: Tensor) -> Tensor:
         """(n, variables + predictors, 5, lat, lon) -> variables, upscaled, without the margin."""
-        centre = pack[:, : self.variables, PACK_FRAMES // 2]
-        return _bicubic(centre, self.reach) + _correction(self.layers, torch.flatten(pack, 1, 2))
+        channels = torch.flatten(low, 1, 2)
+        return self._bicubic(low[:, :, PACK_FRAMES // 2]) + _correction(self.layers, channels)
 
 
 class Fusion3d(nn.Module):
@@ -131,12 +119,6 @@ class Fusion3d(nn.Module):
         whole = pad(torch.flatten(pack, 1, 2), (0, 1, 0, 1), mode="replicate")
         correction = _correction(self.layers, whole)
         return centre + correction[..., : centre.shape[-2], : centre.shape[-1]]
-
-
-def _bicubic(low: Tensor, reach: Reach) -> Tensor:
-    """Frames (n, variables, lat, lon) upscaled, without the margin."""
-    size = (low.shape[-2] * reach.scale, low.shape[-1] * reach.scale)
-    return inner(resize(low, size), reach.trim * reach.scale)
 
 
 def _correction(layers: nn.Module, channels: Tensor) -> Tensor:
