@@ -90,7 +90,8 @@ def inferred(tmp_path_factory):
     members = [stores["network_3d_processed"], study / "larger" / "seed_0.json"]
     larger = (1.1 * cut).assign_attrs(cut.attrs).chunk({"time": 4})
     write_frames(larger, members[1], Layout(4), cut.attrs, Communicator())
-    ensemble(members, stores["ensemble_3d"], Run())
+    for method in MEMBERS.keys() & PACKED:
+        ensemble(members, stores[method], Run())
     training = {stage: study / stage for stage in TRAININGS}
     network = study / "train_2d" / "network.safetensors"
     save_scaling(network, open_frames(high))

@@ -273,7 +273,8 @@ def test_a_joint_network_of_trained_parts_gives_what_they_give(folder, low, tmp_
     """As it starts from both, with their predictors; but near the poles, beyond which the second
     reads what the first makes of frames from there, and not its results from there."""
     high, parts = folder / "high" / "seed_0.json", ("train_2d", "train_3d")
-    still = PLAIN | {"epochs": 1, "start": "trained", "learning_rate": 1e-12, "patch_points": 8}
+    still = PLAIN | {"network": "skip_joint", "start": "trained", "epochs": 1}
+    still |= {"learning_rate": 1e-12, "patch_points": 8}
     settings = stage_settings(tmp_path, "train_joint", train_joint=still, methods=["joint"])
     start = [network_in(folder / stage) for stage in parts]
     train_joint(settings, [low], [high], start, tmp_path / "joint", Run())
