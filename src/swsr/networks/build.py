@@ -21,7 +21,7 @@ from swsr.networks.joint import NetworkJoint
 from swsr.networks.residual import Fusion3d, FusionJoint, SubPixel2d
 from swsr.networks.study import Network2d, Network3d
 
-_Upscaling = SubPixel2d | FusionJoint | Srcnn | Fsrcnn | Edsr
+_Upscaling = SubPixel2d | Srcnn | Fsrcnn | Edsr
 
 Network = Network2d | Network3d | NetworkJoint | Fusion3d | _Upscaling
 
