@@ -28,14 +28,15 @@ from swsr.inference import apply_network
 from swsr.networks.build import Network
 from swsr.run import keep_memory
 
-NETWORKS = ("skip_2d", "study_2d", "skip_3d", "study_3d")
+NETWORKS = ("skip_2d", "study_2d", "skip_3d", "study_3d", "fusion_joint")
 WINDOW_POINTS = 512
 
 
 def trained(name: str) -> Network:
     """A network of random weights, also where the last layer starts from zeros."""
     network = fresh(name)
-    for parameter in network.layers[-1].parameters():
+    *_, last = (layer for layer in network.layers if list(layer.parameters()))
+    for parameter in last.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     return network.eval()
 
@@ -100,11 +101,11 @@ def limits(work: Work, frames: int, timings: Mapping[str, Timing], done: Work) -
 
 def measure(name: str, num_frames: int, repeats: int) -> dict[str, Any]:
     """Timings of all ways, and the limits, of one network on whole frames."""
-    train = samples(fresh(name), waves(num_frames + (4 if "3d" in name else 0)))
+    train = samples(fresh(name), waves(num_frames + fresh(name).reach.num_frames - 1))
     given, _ = train.whole(list(range(len(train))))
     hardware, done = ceilings()
     timings = in_turn(ways(name, given) | hardware, repeats)
-    work = count_work(trained(name), torch.from_numpy(given[:1].copy()))
+    work = count_work(eager(trained(name)), torch.from_numpy(given[:1].copy()))
     bounds = limits(work, len(given), timings, done)
     found = {"frames": len(given), "mflop_per_frame": work.flops / 1e6, "limits": bounds}
     return found | {"mb_per_frame": work.bytes / 1e6, "timings": timings}

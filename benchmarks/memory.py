@@ -30,7 +30,7 @@ CHUNK_FRAMES = 8
 CACHE_MB = 16
 STAGES = (
     "extract", "downscale", "upscale", "upscale_spectral", "train_2d", "infer_2d", "constrain",
-    "apply", "train_3d", "infer_3d", "evaluate", "report",
+    "apply", "train_3d", "infer_3d", "train_joint", "infer_joint", "evaluate", "report",
 )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def write_settings(folder: Path) -> None:
     config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
     config["source"] |= {"kind": "files", "train": ["frames.nc"], "test": []}
     config["extract"] |= {"chunk_frames": CHUNK_FRAMES}
-    for stage in ("train_2d", "train_3d"):
+    for stage in ("train_2d", "train_3d", "train_joint"):
         config[stage] |= {"epochs": 1, "patch_points": 16}
     settings = Settings.from_mapping(config)
     for stage in STAGES:
@@ -70,15 +70,15 @@ def write_settings(folder: Path) -> None:
 
 def arguments(folder: Path, stage: str) -> list[str]:
     """What a stage is called with."""
-    truth, low, raw, spectral, two, constrained, three = (
-        str(folder / name / "train_0.json")
-        for name in ("truth", "low", "raw", "spectral", "infer_2d", "constrained", "infer_3d")
+    places = ("truth", "low", "raw", "spectral", "2d", "constrained", "3d", "joint")
+    truth, low, raw, spectral, two, constrained, three, joint = (
+        str(folder / name / "train_0.json") for name in places
     )
-    networks = [str(folder / f"train_{d}" / "network.safetensors") for d in ("2d", "3d")]
+    networks = [str(folder / f"train_{d}" / "network.safetensors") for d in ("2d", "3d", "joint")]
     # One store stands for all methods that evaluate reads: it is their number that costs.
     methods = ["bicubic", "network_2d", "network_3d_raw", "network_3d_processed", "combined_raw"]
-    places = {"truth": "truth", "low": "low"} | dict.fromkeys(methods, "raw")
-    stores = [f"{name}/train_0={folder}/{place}/train_0.json" for name, place in places.items()]
+    evaluated = {"truth": truth, "low": low} | dict.fromkeys(methods, raw)
+    stores = [f"{name}/train_0={store}" for name, store in evaluated.items()]
     trained = [
         f"{name}={folder}/train_2d" for name in ("train_2d", "train_3d/raw", "train_3d/processed")
     ]
@@ -93,6 +93,8 @@ def arguments(folder: Path, stage: str) -> list[str]:
         "apply": [networks[0], f"{folder}/coarse.nc", f"{folder}/fine.zarr"],
         "train_3d": ["--frames", raw, "--high", truth, "--output", f"{folder}/train_3d"],
         "infer_3d": ["--network", networks[1], "--frames", raw, "--output", three],
+        "train_joint": ["--low", low, "--high", truth, "--output", f"{folder}/train_joint"],
+        "infer_joint": ["--network", networks[2], "--low", low, "--like", truth, "--output", joint],
         "evaluate": [
             "--stores", *stores, "--series", "train_0=train", "--network", networks[0],
             "--training", *trained, "--output", f"{folder}/evaluate",

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from statistics import fmean
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -15,14 +16,23 @@ from torch.utils.data import DataLoader, Dataset
 
 from swsr.networks.build import Network, build_network
 from swsr.networks.convolutions import Convolution2d, Convolution3d
+from swsr.networks.layers import Residual
+from swsr.networks.residual import Block, SubPixel2d
 from swsr.networks.study import Network2d
 from swsr.networks.upsampling import Upsampling
 from swsr.patches import Patch, Samples, draw_epoch
-from swsr.settings import Train2d, Train3d
+from swsr.settings import Train2d, Train3d, TrainJoint
+
+Training: TypeAlias = Train2d | Train3d | TrainJoint
 
 SEED = 0
-TORCHS = {Upsampling: nn.ConvTranspose2d, Convolution2d: nn.Conv2d, Convolution3d: nn.Conv3d}
-"""Layers of ours, and torch's own whose parameters they have."""
+TORCHS = {
+    Upsampling: nn.ConvTranspose2d,
+    Convolution2d: nn.Conv2d,
+    Convolution3d: nn.Conv3d,
+    Block: Residual,
+}
+"""Layers of ours, and what a user would write in their place, of torch's own."""
 
 
 class FrameDataset(Dataset):
@@ -47,7 +57,7 @@ class PatchDataset(FrameDataset):
         return given[0], truth[0]
 
 
-def choices(network: str, batch: int, precision: str = "float32") -> Train2d | Train3d:
+def choices(network: str, batch: int, precision: str = "float32") -> Training:
     """Settings of one epoch of whole frames, without a schedule."""
     common = {
         "network": network, "epochs": 1, "global_batch_size": batch, "learning_rate": 3e-4,
@@ -56,6 +66,8 @@ def choices(network: str, batch: int, precision: str = "float32") -> Train2d | T
     }  # fmt: skip
     if network.endswith("3d"):
         return Train3d(**common, start="random")
+    if network.endswith("joint"):
+        return TrainJoint(**common, start="random")
     return Train2d(**common, start="random", first_layer="random", first_layer_rate=1.0)
 
 
@@ -67,7 +79,7 @@ def fresh(name: str) -> Network:
 
 def eager(network: Network) -> Network:
     """The same network of torch's own layers alone, as they come: their layout, new outputs."""
-    if isinstance(network, Network2d):
+    if isinstance(network, Network2d | SubPixel2d):
         network.layers.register_forward_pre_hook(_in_default_layout)
     for layer in network.modules():
         if isinstance(layer, nn.ReLU):
@@ -83,7 +95,7 @@ def _in_default_layout(_: nn.Module, given: tuple[Tensor]) -> Tensor:
     return given[0].clone(memory_format=torch.contiguous_format)
 
 
-def order(samples: Samples, settings: Train2d | Train3d) -> list[list[int]]:
+def order(samples: Samples, settings: Training) -> list[list[int]]:
     """The samples of each batch of our first epoch."""
     batches = draw_epoch(samples, 8, settings, SEED, epoch=1)
     return [[patch.sample for patch in batch] for batch in batches]

@@ -1,8 +1,8 @@
 """How long until a network is good: the study's 2D network, and ours?
 
 Seconds of training, validation included, until the validation frames of a small simulation reach a
-PSNR, in steps above bicubic interpolation. Both networks get the samples, batches and epochs of the
-default study; each the learning rate and schedule of the study that it is made for.
+PSNR, in steps above bicubic interpolation. All networks get the frames and epochs of the default
+study, each with the learning rate and schedule of the study that it is made for.
 
     python benchmarks/quality.py [--epochs 30] [--repeats 3]
 """
@@ -32,7 +32,7 @@ from swsr.patches import Samples
 from swsr.resampling import bicubic
 from swsr.run import Run
 from swsr.scaling import Scaling
-from swsr.settings import Settings, Train2d
+from swsr.settings import Settings, Train2d, TrainJoint
 from swsr.stages.simulate import simulate
 from swsr.training.trainer import Trainer
 from swsr.training.transfer import FirstLayer, start_first_layer
@@ -42,6 +42,7 @@ STUDIES = {
     "study_2d": "studies/paper.yaml",
     "skip_2d": "config.yaml",
     "subpixel_2d": "config.yaml",
+    "fusion_joint": "config.yaml",
 }
 
 
@@ -58,12 +59,14 @@ def simulated(grid: str, num_frames: int) -> Frames:
             return frames["vorticity"].values[:, None].astype("float32")
 
 
-def choices(network: str, epochs: int) -> Train2d:
+def choices(network: str, epochs: int) -> Train2d | TrainJoint:
     """Settings of a training: the default's, with what its study sets of its own."""
-    default = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["train_2d"]
-    own = yaml.safe_load((REPOSITORY / STUDIES[network]).read_text())["train_2d"]
+    kind: type[Train2d | TrainJoint] = TrainJoint if network.endswith("joint") else Train2d
+    stage = "train_joint" if kind is TrainJoint else "train_2d"
+    default = yaml.safe_load((REPOSITORY / "config.yaml").read_text())[stage]
+    own = yaml.safe_load((REPOSITORY / STUDIES[network]).read_text())[stage]
     rates = {key: own[key] for key in ("learning_rate", "schedule", "loss", "augmentation")}
-    return Train2d(**default | rates | {"network": network, "epochs": epochs})
+    return kind(**default | rates | {"network": network, "epochs": epochs})
 
 
 def limits(high: Frames) -> Scaling:

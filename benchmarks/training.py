@@ -42,9 +42,14 @@ from swsr.run import Run, keep_memory
 from swsr.settings import PACK_FRAMES
 from swsr.training.trainer import Trainer
 
-BATCH = {"2d": 4, "3d": 8}
+BATCH = {"2d": 4, "3d": 8, "joint": 4}
 LOWER = "bfloat16"
-NETWORKS = ("skip_2d", "study_2d", "skip_3d", "study_3d")
+NETWORKS = ("skip_2d", "study_2d", "skip_3d", "study_3d", "fusion_joint")
+
+
+def batch_of(name: str) -> int:
+    """Samples of a step."""
+    return BATCH[name.rpartition("_")[2]]
 
 
 @cache
@@ -61,7 +66,7 @@ def data(name: str, num_frames: int) -> tuple[Samples, Samples]:
 def our_epoch(name: str, num_frames: int, precision: str) -> float:
     """Mean loss of an epoch of `Trainer`, from the weights that all loops start from."""
     train, validation = data(name, num_frames)
-    settings = choices(name, BATCH[name[-2:]], precision)
+    settings = choices(name, batch_of(name), precision)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             network=fresh(name), train=train, validation=validation, chunk=8,
@@ -75,7 +80,7 @@ def our_epoch(name: str, num_frames: int, precision: str) -> float:
 def plain_epoch(name: str, num_frames: int) -> float:
     """The same of the plain loop."""
     train, validation = data(name, num_frames)
-    settings, network = choices(name, BATCH[name[-2:]]), eager(fresh(name))
+    settings, network = choices(name, batch_of(name)), eager(fresh(name))
     batches = order(train, settings)
     loss = train_plain(network, FrameDataset(train), batches, settings.learning_rate)
     with torch.inference_mode():
@@ -101,7 +106,7 @@ def loops(name: str, num_frames: int) -> tuple[dict[str, Callable[[], object]], 
     if name.startswith("study") and installed("keras", "jax"):
         from keras_loop import keras_epoch
 
-        settings, (train, _) = choices(name, BATCH[name[-2:]]), data(name, num_frames)
+        settings, (train, _) = choices(name, batch_of(name)), data(name, num_frames)
         given, truths = (tensor.numpy() for tensor in frames_of(train, order(train, settings)))
         things["Keras"] = keras_epoch(given, truths, settings.global_batch_size)
     return things, losses
@@ -126,7 +131,7 @@ def row(name: str, timings: dict[str, Timing], count: int, losses: dict) -> list
 
 def step_kinds(name: str) -> dict[str, float]:
     """Share of each kind of kernel in a step of ours."""
-    batch = BATCH[name[-2:]]
+    batch = batch_of(name)
     frames = batch + fresh(name).reach.num_frames - 1
     return kinds_of_step(name, samples(fresh(name), waves(frames)), batch)
 
@@ -140,10 +145,10 @@ def main() -> None:
     rows, found, targets = [], {}, []
     for name in NETWORKS:
         # 3D samples take twenty times as long.
-        frames = given.frames if "2d" in name else max(2 * PACK_FRAMES, given.frames // 4)
+        frames = max(2 * PACK_FRAMES, given.frames // 4) if "3d" in name else given.frames
         things, losses = loops(name, frames)
         count = len(data(name, frames)[0])
-        timings = in_turn(things, given.repeats if "2d" in name else max(3, given.repeats - 2))
+        timings = in_turn(things, max(3, given.repeats - 2) if "3d" in name else given.repeats)
         rows.append(row(name, timings, count, losses))
         found[name] = {"frames": count, "losses": losses, "timings": timings}
         for key, precision in (("ours", "float32"), (LOWER, LOWER)):

@@ -8,6 +8,8 @@ from tiny import REPOSITORY
 from torch import nn
 
 from swsr.networks.build import build_network, count_parameters
+from swsr.networks.layers import Residual
+from swsr.networks.residual import Block
 from swsr.resampling.bicubic import resize
 from swsr.settings import PACK_FRAMES
 
@@ -114,3 +116,19 @@ def test_layers_of_fusion_are_those_of_blocks_of_points():
     features = nn.functional.conv2d(blocks, weight, first.bias)
     expected = pack[:, :, 2, 10:-10, 10:-10] + 0.01 * nn.Sequential(*others)(features)
     torch.testing.assert_close(network(pack), expected)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_block_and_its_gradients_are_those_of_torchs_own_rules(precision):
+    generator = torch.Generator().manual_seed(0)
+    ours = Block(nn.ReLU(), nn.Conv2d(6, 6, 3)).to(precision)
+    plain = Residual(*ours.layers)
+    features = torch.randn(2, 6, 9, 12, generator=generator).to(precision)
+    wanted = torch.randn(2, 6, 7, 10, generator=generator).to(precision)
+    found = []
+    for block in (ours, plain):
+        given = features.clone().requires_grad_()
+        result = block(given)
+        found.append([result, *torch.autograd.grad(result, [given, *ours.parameters()], wanted)])
+    for our, its in zip(*found, strict=True):
+        assert torch.equal(our, its)

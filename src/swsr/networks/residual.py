@@ -13,8 +13,11 @@ quarter of the cost and with twice the reach. `fusion_joint` does both at once: 
 frames are channels of its first layer, and its last one upscales.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
 from torch.nn.functional import pad
 
 from swsr.networks.layers import (
@@ -28,6 +31,44 @@ from swsr.networks.layers import (
 )
 from swsr.resampling.bicubic import resize
 from swsr.settings import PACK_FRAMES
+
+_MARGIN = 1
+"""Points that a layer of 3x3 kernels takes off on each side."""
+
+
+class Block(Residual):
+    """A ReLU and a layer of 3x3 kernels, as `Residual`, in fewer passes over memory."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """As `Residual.forward`, and the gradients too."""
+        if torch.compiler.is_exporting():
+            return super().forward(features)
+        _, layer = self.layers
+        positive, skip = _Branches.apply(features)  # type: ignore[no-untyped-call]
+        return skip + layer(positive)
+
+
+class _Branches(Function):
+    """What a block's layer reads, and the input that is added to what it gives.
+
+    By torch's own rules each crop fills a gradient of the whole size with zeros, twice, and a
+    further pass adds it to the other branch's.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, channels, lat, lon) -> positive values, and values without the margin."""
+        positive = torch.relu(features)
+        ctx.save_for_backward(positive)
+        return positive, inner(features, _MARGIN)
+
+    @staticmethod
+    def backward(ctx: Any, of_positive: Tensor, of_skip: Tensor) -> Tensor:
+        """Of both -> of the input."""
+        (positive,) = ctx.saved_tensors
+        gradient: Tensor = torch.ops.aten.threshold_backward(of_positive, positive, 0)
+        inner(gradient, _MARGIN).add_(of_skip)
+        return gradient
 
 
 class SubPixel2d(nn.Module):
@@ -133,7 +174,7 @@ def _layers(first: nn.Conv2d, depth: int, variables: int, finer: int) -> nn.Sequ
     The last layer is zero, so that training starts from the skip.
     """
     features = first.out_channels
-    blocks = [Residual(nn.ReLU(), nn.Conv2d(features, features, 3)) for _ in range(depth)]
+    blocks = [Block(nn.ReLU(), nn.Conv2d(features, features, 3)) for _ in range(depth)]
     last = nn.Conv2d(features, variables * finer**2, 3)
     layers = nn.Sequential(first, *blocks, nn.ReLU(), last, nn.PixelShuffle(finer))
     initialise(layers)
