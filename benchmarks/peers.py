@@ -160,9 +160,10 @@ def rows_of_others(
     for name, (tool, network) in OTHERS.items():
         arrays = found[name]
         for number, seconds in enumerate(times):
-            epochs = f"{arrays[f'seen_{number}'] / frames.num_train:.1f}"
+            epochs = arrays[f"seen_{number}"] / frames.num_train
+            seen = f"{epochs:.0f}" if epochs >= 1 else "< 1"
             scores = figures(*frames.scores(arrays[f"results_{number}"]), baseline)
-            yield [tool, network, f"{arrays['parameters']:,}", f"{seconds:,.0f}", epochs, *scores]
+            yield [tool, network, f"{arrays['parameters']:,}", f"{seconds:,.0f}", seen, *scores]
 
 
 def main() -> None:
