@@ -50,7 +50,7 @@ def count_work(network: nn.Module, given: Tensor) -> Work:
 def ceilings(
     device: torch.device | None = None,
 ) -> tuple[dict[str, Callable[[], object]], Work]:
-    """A matrix product and a copy to be timed, and the work in each."""
+    """A matrix product and a copy to be timed, and the work in them."""
     kind, wait = ("cuda", torch.cuda.synchronize) if device else ("cpu", lambda: None)
     size = _MATRIX[kind]
     left, right = torch.rand(2, size, size, device=device)
@@ -62,3 +62,10 @@ def ceilings(
         "copy": lambda: (copy.copy_(source), wait()),
     }
     return things, Work(2 * size**3, 2 * 4 * source.numel())
+
+
+def convolution() -> tuple[Callable[[], object], Work]:
+    """A layer of many channels to be timed, and its work: on some CPUs faster than that product."""
+    layer = nn.Conv2d(128, 128, 3).to(memory_format=torch.channels_last)
+    frame = torch.rand(1, 128, 64, 64).to(memory_format=torch.channels_last)
+    return torch.inference_mode()(lambda: layer(frame)), count_work(layer, frame)
