@@ -5,7 +5,7 @@ packages, each in an environment of its own (others/NAME.txt) that is made first
 frames that ours did, one core each, for as many seconds and for ten times as many, and are scored
 on the same points of the same test frames by the same code.
 
-    python benchmarks/results.py half --experiments fused --block half_fused
+    python benchmarks/results.py half --experiments fused fused_winds --block half_fused
     python benchmarks/peers.py [--cores 2] [--times 1 10]
 """
 
@@ -52,15 +52,15 @@ VARIABLE = "vorticity"
 def python_of(name: str) -> Path:
     """The interpreter of a tool's environment, made if it is not there."""
     folder = ENVIRONMENTS / name
-    python, complete = folder / "bin" / "python", folder / "complete"
-    if not complete.exists():
+    python, complete = folder / "bin" / "python", folder / "complete.txt"
+    requirements = FOLDER / "others" / f"{name}.txt"
+    if not complete.exists() or complete.read_text() != requirements.read_text():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         # DL4DS asks for scikit-learn by a name that is no longer its own.
         variables = os.environ | {"SKLEARN_ALLOW_DEPRECATED_SKLEARN_PACKAGE_INSTALL": "True"}
-        requirements = FOLDER / "others" / f"{name}.txt"
         command = [python, "-m", "pip", "install", "--quiet", "-r", requirements]
         subprocess.run(command, env=variables, check=True)
-        complete.touch()
+        complete.write_text(requirements.read_text())
     return python
 
 
@@ -89,13 +89,14 @@ class Frames:
             "test_raw": fields["raw"][sets["test"]],
         }
 
+    def standard(self, name: str) -> np.ndarray:
+        """Standardised frames of a part."""
+        frames = (self._parts[name].values - self.mean) / self.deviation
+        return frames.astype(np.float32)
+
     def write(self, path: Path) -> None:
-        """Standardised frames."""
-        standard = {
-            name: ((field.values - self.mean) / self.deviation).astype(np.float32)
-            for name, field in self._parts.items()
-        }
-        np.savez(path, **standard)
+        """All parts, for `others/job.py`."""
+        np.savez(path, **{name: self.standard(name) for name in self._parts})
 
     def scores(self, results: np.ndarray) -> tuple[float, float]:
         """PSNR and SSIM of standardised test frames, on the points that the study compares."""
@@ -116,13 +117,21 @@ def trained(names: list[str], frames: Path, times: list[float], cores: int) -> d
     for core in sorted(os.sched_getaffinity(0))[:cores]:
         free.put(core)
 
+    pythons = {name: python_of(name) for name in names}  # before any clock starts
+    variables = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    variables.pop("PYTHONPATH", None)
+
     def train(name: str) -> dict[str, np.ndarray]:
         core, results = free.get(), frames.with_name(f"{name}.npz")
         try:
-            command = [python_of(name), FOLDER / "others" / f"run_{name}.py", frames, results]
+            command = [pythons[name], FOLDER / "others" / f"run_{name}.py", frames, results]
             subprocess.run(
                 ["taskset", "-c", str(core), *command, *map(str, times)],
-                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"},
+                env=variables,
                 check=True,
             )
         finally:
@@ -175,6 +184,9 @@ def main() -> None:
     rows = pd.read_csv(STUDY / "compare" / "table.csv")
     first = rows[rows["study"].isin(FIRST_SEEDS)].set_index(["experiment", "method"])
     baseline = float(first.loc[("base", "bicubic"), "psnr"])
+    frames = Frames()
+    psnr, _ = frames.scores(frames.standard("test_raw"))
+    assert abs(psnr - baseline) < 0.01, (psnr, baseline)  # scored as the study scores
     times = [each * float(first.loc[("fused", "joint"), "seconds"]) for each in given.times]
     page = table(
         [
@@ -189,7 +201,7 @@ def main() -> None:
         ],
         [
             *rows_of_ours(first, baseline),
-            *rows_of_others(Frames(), times, given.cores, baseline),
+            *rows_of_others(frames, times, given.cores, baseline),
         ],
     )
     made = machine()

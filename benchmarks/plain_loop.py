@@ -91,6 +91,8 @@ def eager(network: Network) -> Network:
 
 
 def _in_default_layout(_: nn.Module, given: tuple[Tensor]) -> Tensor:
+    if given[0].is_cuda:  # where ours has that layout too
+        return given[0]
     # `contiguous` would leave a single channel as it is.
     return given[0].clone(memory_format=torch.contiguous_format)
 

@@ -159,7 +159,7 @@ def main() -> None:
         ratio = f"{statistics.median(a / b for a, b in pairs):.1f}" if known else "-"
         name = f"{baseline + gain:.1f} dB (bicubic {gain:+})"
         rows.append([name, *map(described, times.values()), ratio])
-    header = ["validation PSNR", *(f"`{name}`" for name in STUDIES), "first to second"]
+    header = ["validation PSNR", *(f"`{name}`" for name in STUDIES), "`study_2d` over `skip_2d`"]
     last = " and ".join(
         f"{each[0][-1]['validation_psnr']:.1f} dB (`{name}`)" for name, each in found.items()
     )

@@ -40,8 +40,10 @@ class Job:
         """What a network reads and is to give, (patches, lat, lon) each, until the last time.
 
         Patches are squares of `points` points, or whole frames. `predict` gives a frame for a
-        frame; its seconds do not count.
+        frame. Its seconds do not count, nor do those of the first batch, for which a framework
+        may compile.
         """
+        yield self._batch(patches, points)
         found: dict[str, Any] = {"parameters": parameters}
         seen, used = 0.0, 0.0
         for number, until in enumerate(self._times):

@@ -1,4 +1,4 @@
-"""DL4DS: its default residual network with sub-pixel convolution, its loss and its optimiser."""
+"""DL4DS: a residual network of its default size with sub-pixel convolution, its loss and rate."""
 
 import os
 

@@ -1,5 +1,6 @@
 """PhysicsNeMo: CorrDiff's regression network, its small configuration, loss and optimiser.
 
+Version 1.3: later ones load torchvision's operators, which its wheels lack beside a torch for CPUs.
 It reads frames that are interpolated to high resolution. Diffusion is left out: it adds detail,
 which costs PSNR.
 """
@@ -24,12 +25,14 @@ def main() -> None:
 
     @torch.inference_mode()
     def predict(frame: Array) -> Array:
+        network.eval()  # it has dropout
         given = torch.from_numpy(frame)[None, None]
         return network(torch.zeros_like(given), given)[0, 0].numpy()
 
     parameters = sum(each.numel() for each in network.parameters())
     for batch in job.batches(predict, parameters, 1, None):
         given, wanted = (torch.from_numpy(field)[:, None] for field in batch)
+        network.train()
         optimizer.zero_grad()
         loss(network, wanted, given).mean().backward()
         optimizer.step()

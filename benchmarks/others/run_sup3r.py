@@ -47,8 +47,8 @@ class Batches:
 
 def main() -> None:
     """Train and write results."""
-    model = Sup3rGan(str(CONFIGS / "gen_2x_1f.json"), str(CONFIGS / "disc.json"))
     Sup3rGan.seed()
+    model = Sup3rGan(str(CONFIGS / "gen_2x_1f.json"), str(CONFIGS / "disc.json"))
     with tempfile.TemporaryDirectory() as folder:
         model.train(
             Batches(Job(), model), input_resolution={"spatial": "300km", "temporal": "60min"},

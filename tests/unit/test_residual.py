@@ -118,12 +118,13 @@ def test_layers_of_fusion_are_those_of_blocks_of_points():
     torch.testing.assert_close(network(pack), expected)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_block_and_its_gradients_are_those_of_torchs_own_rules(precision):
+def test_block_and_its_gradients_are_those_of_torchs_own_rules(precision, layout):
     generator = torch.Generator().manual_seed(0)
     ours = Block(nn.ReLU(), nn.Conv2d(6, 6, 3)).to(precision)
     plain = Residual(*ours.layers)
-    features = torch.randn(2, 6, 9, 12, generator=generator).to(precision)
+    features = torch.randn(2, 6, 9, 12, generator=generator).to(precision, memory_format=layout)
     wanted = torch.randn(2, 6, 7, 10, generator=generator).to(precision)
     found = []
     for block in (ours, plain):

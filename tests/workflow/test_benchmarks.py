@@ -49,30 +49,32 @@ def test_benchmark_runs(name, tmp_path):
         assert target["what"] and isinstance(target["met"], bool)
 
 
-def test_other_tools_get_points_that_belong_together(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("reads", "points"), [("low", 4), ("raw", 4), ("raw", None)])
+def test_other_tools_get_points_that_belong_together(reads, points, tmp_path, monkeypatch):
     """High-resolution frames that repeat each point show which point a patch is of."""
     low = np.random.default_rng(0).random((3, 5, 6), dtype=np.float32)
 
     def repeated(fields):
-        return fields.repeat(2, axis=-2).repeat(2, axis=-1)
+        return fields.repeat(2, axis=-2).repeat(2, axis=-1) if reads == "low" else fields
 
     frames, results = tmp_path / "frames.npz", tmp_path / "results.npz"
-    raw = repeated(low)
-    np.savez(frames, high=raw, low=low, raw=raw, test_low=low[:2], test_raw=raw[:2])
+    test, truth = low[:2], repeated(low)
+    np.savez(frames, high=truth, **{reads: low, f"test_{reads}": test})
     monkeypatch.setattr(sys, "argv", ["run", str(frames), str(results), "200", "400"])
     monkeypatch.syspath_prepend(REPOSITORY / "benchmarks" / "others")
     module = importlib.import_module("job")
+    monkeypatch.delitem(sys.modules, "job")
     clock = SimpleNamespace(perf_counter=itertools.count().__next__)  # a second at each look
     monkeypatch.setattr(module, "time", clock)
-    job = module.Job()
+    job = module.Job(reads)
     corners = set()
-    for given, wanted in job.batches(repeated, 7, 2, 4):
-        assert given.shape == (2, 4, 4)
+    for given, wanted in job.batches(repeated, 7, 2, points):
+        assert given.shape == (2, points or 5, points or 6)
         assert np.array_equal(wanted, repeated(given))
         corners |= {float(patch[0, 0]) for patch in given}
     # Any frame, every longitude, and latitudes at which a patch does not leave the frame.
-    assert corners == {float(value) for value in low[:, :2].ravel()}
+    assert corners == {float(value) for value in low[:, : 2 if points else 1].ravel()}
     with np.load(results) as found:
         assert found["parameters"] == 7
         assert 0 < found["seen_0"] == pytest.approx(found["seen_1"] / 2, rel=0.1)
-        assert np.array_equal(found["results_1"], raw[:2])
+        assert np.array_equal(found["results_1"], repeated(test))

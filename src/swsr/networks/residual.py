@@ -40,10 +40,11 @@ class Block(Residual):
     """A ReLU and a layer of 3x3 kernels, as `Residual`, in fewer passes over memory."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """As `Residual.forward`, and the gradients too."""
+        """Results and gradients of `Residual.forward`."""
         if torch.compiler.is_exporting():
             return super().forward(features)
-        _, layer = self.layers
+        relu, layer = self.layers
+        assert isinstance(relu, nn.ReLU)
         positive, skip = _Branches.apply(features)  # type: ignore[no-untyped-call]
         return skip + layer(positive)
 
