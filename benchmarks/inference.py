@@ -86,7 +86,9 @@ def ways(name: str, given: Frames) -> dict[str, Callable[[], Frames]]:
     return things
 
 
-def limits(work: Work, frames: int, timings: Mapping[str, Timing], done: Work) -> dict[str, float]:
+def limits(
+    work: Work, frames: int, timings: Mapping[str, Timing], done: Work, convolved: Work
+) -> dict[str, float]:
     """Seconds that the machine needs at least for some frames, by operations and by bytes.
 
     And by operations at the speed of a convolution of many channels.
@@ -94,7 +96,7 @@ def limits(work: Work, frames: int, timings: Mapping[str, Timing], done: Work) -
     rates = {
         "compute": done.flops / timings["matrix product"].median,
         "memory": done.bytes / timings["copy"].median,
-        "convolution": convolution()[1].flops / timings["convolution"].median,
+        "convolution": convolved.flops / timings["convolution"].median,
     }
     return {
         "compute": frames * work.flops / rates["compute"],
@@ -111,10 +113,10 @@ def measure(name: str, num_frames: int, repeats: int) -> dict[str, Any]:
     train = samples(fresh(name), waves(num_frames + fresh(name).reach.num_frames - 1))
     given, _ = train.whole(list(range(len(train))))
     hardware, done = ceilings()
-    hardware |= {"convolution": convolution()[0]}
-    timings = in_turn(ways(name, given) | hardware, repeats)
+    convolve, convolved = convolution()
+    timings = in_turn(ways(name, given) | hardware | {"convolution": convolve}, repeats)
     work = count_work(eager(trained(name)), torch.from_numpy(given[:1].copy()))
-    bounds = limits(work, len(given), timings, done)
+    bounds = limits(work, len(given), timings, done, convolved)
     found = {"frames": len(given), "mflop_per_frame": work.flops / 1e6, "limits": bounds}
     return found | {"mb_per_frame": work.bytes / 1e6, "timings": timings}
 

@@ -30,7 +30,7 @@ from results import PAGE, ROOT
 
 from swsr.evaluation.scores import align, mean_over_frames, score_frames
 from swsr.scaling import Scaling
-from swsr.settings import Settings
+from swsr.settings import Split
 from swsr.zarr_io import open_frames
 
 STUDY = ROOT / "results" / "half"
@@ -72,10 +72,8 @@ class Frames:
             name: open_frames(STUDY / stage / "seed_0.json")[VARIABLE]
             for name, stage in {"high": "extract", "low": "downscale", "raw": "upscale"}.items()
         }
-        config = yaml.safe_load((ROOT / "config.yaml").read_text())
-        own = yaml.safe_load((ROOT / "studies" / "half.yaml").read_text())
-        split = Settings.from_mapping(config | {"split": own["split"]}).split
-        sets = split.ranges(fields["high"].sizes["time"])
+        study = yaml.safe_load((ROOT / "studies" / "half.yaml").read_text())
+        sets = Split(**study["split"]).ranges(fields["high"].sizes["time"])
         train = fields["high"][sets["train"]].values
         self.mean, self.deviation = float(train.mean()), float(train.std())
         self.limits = Scaling(np.array([train.min()]), np.array([train.max()]))
